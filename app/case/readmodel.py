@@ -1,0 +1,174 @@
+"""The read model, written: by the agent alone, never more than a few rows a second per acquisition."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from app.model import Account, Acquisition, EvidenceItem, Lease, Resource
+from app.model.view import AgentFacts, CaseFacts, CustodyFacts, Scan, StepRow
+
+
+class ReadModel:
+    """``case.sqlite``. Each topic has a revision that rises with every change of it.
+
+    ``synchronous=OFF`` is deliberate: the file is disposable and rebuilt from the log at each agent start.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        path.chmod(0o600)
+        self._db.execute("PRAGMA journal_mode=WAL")
+        self._db.execute("PRAGMA synchronous=OFF")
+        self._db.execute("PRAGMA busy_timeout=5000")
+        self._db.executescript(files("app.case").joinpath("schema.sql").read_text("utf-8"))
+        self._depth = 0
+
+    @contextmanager
+    def batch(self) -> Iterator[None]:
+        """Several writes as one transaction."""
+        self._depth += 1
+        if self._depth == 1:
+            self._db.execute("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            self._depth -= 1
+            if self._depth == 0:
+                self._db.execute("ROLLBACK")
+            raise
+        self._depth -= 1
+        if self._depth == 0:
+            self._db.execute("COMMIT")
+
+    def _touch(self, topic: str) -> None:
+        self._db.execute(
+            "INSERT INTO revision VALUES (?, 1) ON CONFLICT (topic) DO UPDATE SET value = value + 1", (topic,)
+        )
+
+    def fact(self, key: str, value: CaseFacts | AgentFacts | CustodyFacts) -> None:
+        """``case``, ``agent`` or ``custody``."""
+        with self.batch():
+            self._db.execute("INSERT OR REPLACE INTO fact VALUES (?, ?)", (key, _json(value)))
+            self._touch(key)
+
+    def accounts(self, accounts: Iterable[Account]) -> None:
+        """Add or replace accounts; new ones keep the order in which they come."""
+        with self.batch():
+            for account in accounts:
+                self._db.execute(
+                    "INSERT INTO account VALUES (?, ?, (SELECT count(*) FROM account), ?) "
+                    "ON CONFLICT (cloud, id) DO UPDATE SET body = excluded.body",
+                    (account.cloud, account.id, _json(account)),
+                )
+            self._touch("accounts")
+
+    def forget_accounts(self, cloud: str, keep: set[str]) -> None:
+        """Drop accounts that the cloud no longer lists."""
+        with self.batch():
+            for (found,) in self._db.execute("SELECT id FROM account WHERE cloud = ?", (cloud,)).fetchall():
+                if found not in keep:
+                    self._db.execute("DELETE FROM account WHERE cloud = ? AND id = ?", (cloud, found))
+            self._touch("accounts")
+
+    def scan(self, row: Scan) -> None:
+        with self.batch():
+            self._db.execute(
+                "INSERT OR REPLACE INTO scan VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (row.cloud, row.account, row.region, row.state, row.found, row.error, row.at),
+            )
+            self._touch("scans")
+
+    def resources(self, scan: str, resources: Iterable[Resource]) -> None:
+        """Add or replace resources seen by the scan of that name."""
+        with self.batch():
+            self._db.executemany(
+                "INSERT OR REPLACE INTO resource VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                [
+                    (r.cloud, r.account, r.region, r.kind, r.id, r.name, int(r.eligible), scan, _json(r))
+                    for r in resources
+                ],
+            )
+            self._touch("resources")
+
+    def forget_resources(self, cloud: str, account: str, region: str, *, keep_scan: str) -> None:
+        """Drop what the newest complete scan of that account and region did not see."""
+        with self.batch():
+            self._db.execute(
+                "DELETE FROM resource WHERE cloud = ? AND account = ? AND region = ? AND scan != ?",
+                (cloud, account, region, keep_scan),
+            )
+            self._touch("resources")
+
+    def lease(self, lease: Lease) -> None:
+        with self.batch():
+            self._db.execute("INSERT OR REPLACE INTO lease VALUES (?, ?)", (lease.id, _json(lease)))
+            self._touch("leases")
+
+    def acquisition(self, acquisition: Acquisition) -> None:
+        with self.batch():
+            self._db.execute(
+                "INSERT OR REPLACE INTO acquisition VALUES (?, ?)", (acquisition.id, _json(acquisition))
+            )
+            self._touch("acquisitions")
+
+    def steps(self, rows: Iterable[tuple[int, StepRow]]) -> None:
+        with self.batch():
+            self._db.executemany(
+                "INSERT OR REPLACE INTO step VALUES (?, ?, ?, ?)",
+                [(row.acquisition, row.id, position, _json(row)) for position, row in rows],
+            )
+            self._touch("steps")
+
+    def item(self, item: EvidenceItem) -> None:
+        with self.batch():
+            self._db.execute("INSERT OR REPLACE INTO item VALUES (?, ?)", (item.id, _json(item)))
+            self._touch("items")
+
+    def event(self, line: int, body: dict[str, Any] | None, text: str) -> None:
+        """One custody line; ``body`` is None for a fragment, ``text`` its JSON (or escaped bytes)."""
+        view = body or {}
+        with self.batch():
+            self._db.execute(
+                "INSERT OR REPLACE INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                (
+                    line,
+                    view.get("seq"),
+                    view.get("ts", ""),
+                    view.get("op", "fragment"),
+                    view.get("phase", ""),
+                    (view.get("actor") or {}).get("id", ""),
+                    view.get("acq"),
+                    view.get("summary", "not an event: a fragment of an interrupted write"),
+                    text,
+                ),
+            )
+            self._touch("events")
+
+    def rows(self, table: str, kind: type[Any]) -> list[Any]:
+        """All bodies of ``account``, ``resource``, ``lease``, ``acquisition`` or ``item``."""
+        if table not in {"account", "resource", "lease", "acquisition", "item", "step"}:
+            raise ValueError(table)
+        return [msgspec.json.decode(row[0], type=kind) for row in self._db.execute(f"SELECT body FROM {table}")]  # noqa: S608
+
+    def clear(self, *tables: str) -> None:
+        """Empty tables before they are rebuilt from the log."""
+        with self.batch():
+            for table in tables:
+                if table not in {"event", "lease", "acquisition", "step", "item", "scan"}:
+                    raise ValueError(table)
+                self._db.execute(f"DELETE FROM {table}")  # noqa: S608
+                self._touch(table + "s")
+
+    def close(self) -> None:
+        self._db.close()
+
+
+def _json(value: Any) -> str:
+    return msgspec.json.encode(value).decode()

@@ -1,0 +1,41 @@
+"""The nouns of an acquisition, as frozen structs that travel as JSON."""
+
+from app.model.acquisition import ENDED, Acquisition, EvidenceItem, State
+from app.model.inventory import Account, Attachment, Cloud, Resource, ResourceKind
+from app.model.lease import Lease, LeaseState
+from app.model.plan import (
+    Effect,
+    Estimate,
+    LeaseSpec,
+    Permission,
+    Plan,
+    PlanWarning,
+    Step,
+    StepKind,
+    Target,
+    TransferSpec,
+)
+
+__all__ = [
+    "ENDED",
+    "Account",
+    "Acquisition",
+    "Attachment",
+    "Cloud",
+    "Effect",
+    "Estimate",
+    "EvidenceItem",
+    "Lease",
+    "LeaseSpec",
+    "LeaseState",
+    "Permission",
+    "Plan",
+    "PlanWarning",
+    "Resource",
+    "ResourceKind",
+    "State",
+    "Step",
+    "StepKind",
+    "Target",
+    "TransferSpec",
+]

@@ -1,0 +1,66 @@
+"""An acquisition as it is shown, and the evidence item that it ends in."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+State = Literal[
+    "planned",
+    "approved",
+    "queued",
+    "running",
+    "waiting_for_credentials",
+    "paused",
+    "interrupted",
+    "hashing",
+    "sealing",
+    "done",
+    "failed",
+    "cancelled",
+]
+ENDED: frozenset[str] = frozenset({"done", "failed", "cancelled"})
+
+
+class Acquisition(msgspec.Struct, frozen=True, kw_only=True):
+    """One row of the acquisitions pane; ``rate`` is bytes/s, ``eta_s`` whole seconds.
+
+    ``step`` is the title of the present step; ``step_no`` counts from 1; ``percent`` is of the present
+    step (0–100) where it reports one. ``error`` is one line, ``next`` what to do about it.
+    """
+
+    id: str
+    kind: str
+    target: str
+    target_name: str
+    cloud: str
+    account: str
+    route: str
+    state: State
+    step: str
+    step_no: int
+    step_count: int
+    percent: int | None = None
+    bytes_done: int | None = None
+    bytes_total: int | None = None
+    rate: int | None = None
+    eta_s: int | None = None
+    error: str | None = None
+    next: str | None = None
+    item: str | None = None
+    sha256: str | None = None
+    lease: str | None = None
+    updated: str = ""
+
+
+class EvidenceItem(msgspec.Struct, frozen=True, kw_only=True):
+    """A sealed bag. ``sha256`` is the digest of the whole image, ``bytes`` its logical size."""
+
+    id: str
+    acquisition: str
+    kind: str
+    path: str
+    bytes: int
+    sha256: str
+    sealed: str

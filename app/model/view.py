@@ -1,0 +1,107 @@
+"""What the read model holds besides the model's own nouns: rows for screens and verbs."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from app.model.acquisition import Acquisition, EvidenceItem
+from app.model.inventory import Account, Resource
+from app.model.lease import Lease
+
+
+class Scan(msgspec.Struct, frozen=True, kw_only=True):
+    """Inventory of one account and region: running, done or failed, and how much it found."""
+
+    cloud: str
+    account: str
+    region: str
+    state: Literal["running", "done", "failed"]
+    found: int
+    error: str | None
+    at: str
+
+
+class StepRow(msgspec.Struct, frozen=True, kw_only=True):
+    """A plan's step as it went."""
+
+    acquisition: str
+    id: str
+    title: str
+    call: str
+    effect: str
+    state: Literal["todo", "running", "done", "failed", "skipped"]
+    request_id: str | None = None
+    started: str | None = None
+    ended: str | None = None
+    retries: int = 0
+    note: str = ""
+
+
+class EventRow(msgspec.Struct, frozen=True, kw_only=True):
+    """One line of the custody log. ``seq`` is None for a fragment."""
+
+    line: int
+    seq: int | None
+    ts: str
+    op: str
+    phase: str
+    actor: str
+    acq: str | None
+    summary: str
+
+
+class CaseFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """The case as the context bar shows it. ``endpoints`` lists overridden endpoints, e.g. "aws 127.0.0.1"."""
+
+    id: str = ""
+    title: str = ""
+    ticket: str = ""
+    path: str = ""
+    examiner: str = ""
+    role: str = ""
+    evidence_dir: str = ""
+    protection: str = ""
+    endpoints: tuple[str, ...] = ()
+
+
+class AgentFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """The agent as it last said. ``beat`` is its heartbeat, written every 2 s while it lives.
+
+    ``state``: "detached" (survives logout), "session" (this session only), "locked" (signing key) or "stopped".
+    ``armed_until``: end of the write window, None while read-only.
+    """
+
+    pid: int = 0
+    state: Literal["detached", "session", "locked", "stopped"] = "stopped"
+    beat: str = ""
+    armed_until: str | None = None
+    caller: str = ""
+    problem: str | None = None
+
+
+class CustodyFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """How far the log reaches. ``lines`` counts fragments too."""
+
+    events: int = 0
+    lines: int = 0
+    checkpointed_to: int = 0
+    anchored_to: int = 0
+    key: str = ""
+
+
+class CaseSnapshot(msgspec.Struct, frozen=True, kw_only=True):
+    """All that the screens show, at one revision. Unchanged topics keep the very same tuples."""
+
+    case: CaseFacts = CaseFacts()
+    agent: AgentFacts = AgentFacts()
+    custody: CustodyFacts = CustodyFacts()
+    accounts: tuple[Account, ...] = ()
+    scans: tuple[Scan, ...] = ()
+    resources: tuple[Resource, ...] = ()
+    leases: tuple[Lease, ...] = ()
+    acquisitions: tuple[Acquisition, ...] = ()
+    steps: tuple[StepRow, ...] = ()
+    items: tuple[EvidenceItem, ...] = ()
+    event_lines: int = 0

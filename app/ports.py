@@ -1,0 +1,221 @@
+"""What a cloud must offer, as Protocols. Providers implement them; the agent finds providers by entry point.
+
+A provider is opened once per case, inside the agent's event loop. Every method that calls a cloud
+takes the :class:`Grant` it runs under, raises only :mod:`app.faults`, paces itself through
+``Scope.pace`` before each call and never logs or keeps a secret.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Protocol
+
+import msgspec
+
+from app.clock import Clock
+from app.model import Account, Cloud, Permission, Plan, Resource, Step
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a provider is told about its case.
+
+    ``pace(account, service)`` waits for a slot of that account's token bucket for that service.
+    """
+
+    case: str
+    examiner: str
+    clock: Clock
+    pace: Callable[[str, str], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """The base identity. ``chained``: it is itself an assumed role, so AWS caps leases at 3,600 s."""
+
+    principal: str
+    account: str
+    chained: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseRequest:
+    """``policy`` is the session policy (minified JSON), ``lease`` our id for it (L-0001)."""
+
+    lease: str
+    account: str
+    role: str
+    policy: str
+    seconds: int
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A short-lived credential. It lives in the agent's memory and its workers' alone.
+
+    ``secret`` is what the provider needs to sign (AWS: access_key, secret_key, session_token).
+    ``expires`` is what the cloud answered; ``note`` says what was adapted ("clamped to 3,600 s: …").
+    """
+
+    lease: str
+    account: str
+    principal: str
+    issued: datetime
+    expires: datetime
+    request_id: str | None
+    note: str = ""
+    secret: Mapping[str, str] = field(default_factory=dict, repr=False)
+
+    def __reduce__(self) -> Any:
+        raise TypeError("a grant is never serialised")
+
+
+@dataclass(frozen=True, slots=True)
+class StepContext:
+    """What a step may know: the case, its acquisition, the outputs of finished steps by step id.
+
+    ``head`` is the SHA-256 of the step's custody intent line, the witness tag ``jumpbag:head``;
+    "" while looking for what an earlier try made.
+    """
+
+    case: str
+    acquisition: str
+    head: str
+    outputs: Mapping[str, Mapping[str, Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """What an act or a wait ended in. ``resource`` is the id of what was made, ``output`` plain JSON."""
+
+    resource: str
+    output: dict[str, Any]
+    request_id: str | None = None
+
+
+class IndexPage(msgspec.Struct, frozen=True):
+    """A page of allocated blocks in ascending order: ``(index, token)``. The token is opaque."""
+
+    blocks: list[tuple[int, str]]
+
+
+class FetchSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """How a transfer worker fetches one block over HTTPS, without knowing the cloud.
+
+    ``url`` holds ``{index}`` and ``{token}``, filled in percent-encoded. ``sigv4`` is libcurl's
+    AWS_SIGV4 option ("aws:amz:eu-west-1:ebs") or "". The answer's checksum is SHA-256 of the body, in
+    ``checksum_header`` as ``checksum_encoding``; ``length_header`` holds the body's length. An error's code is
+    looked up in the JSON body's ``Reason``, then in ``error_header``, then in the body's ``__type`` or
+    ``code``; ``faults`` maps it to "throttled", "expired", "denied", "gone", "relist" (list again for fresh
+    tokens) or "unavailable"; an unknown code is "denied" for 4xx and "unavailable" for 5xx.
+    """
+
+    url: str
+    sigv4: str
+    ca_bundle: str | None
+    checksum_header: str
+    checksum_encoding: str
+    length_header: str
+    request_id_header: str
+    error_header: str
+    faults: dict[str, str]
+    headers: tuple[str, ...] = ()
+    requests_per_second: float = 950.0
+
+
+class Identity(Protocol):
+    """Who we are, which accounts there are, and leases on them."""
+
+    async def caller(self) -> Caller: ...
+
+    def accounts(self) -> AsyncIterator[Account]:
+        """The accounts of the organisation, or those listed in the configuration, as they come."""
+        ...
+
+    def role(self, account: str) -> str:
+        """The role that is assumed there (an ARN on AWS)."""
+        ...
+
+    async def issue(self, request: LeaseRequest) -> Grant:
+        """One credential, straight from the cloud's token service."""
+        ...
+
+    def forget(self) -> None:
+        """Drop the base credentials; the next call reads them anew."""
+        ...
+
+
+class Inventory(Protocol):
+    """What is in an account."""
+
+    def permissions(self) -> tuple[Permission, ...]:
+        """What browsing and planning need."""
+        ...
+
+    async def regions(self, account: str, grant: Grant) -> list[str]: ...
+
+    def resources(self, account: str, region: str, grant: Grant) -> AsyncIterator[list[Resource]]:
+        """Pages of instances, volumes and snapshots with tags and eligibility decided."""
+        ...
+
+
+class Planner(Protocol):
+    """Decides the route. Reads only."""
+
+    async def plan(self, kind: str, account: Account, region: str, target: str, route: str, grant: Grant) -> Plan:
+        """A plan with ``leases`` empty (the core derives them from the steps' permissions).
+
+        Refused when the target is not tagged for forensics; Usage when kind or route is not possible.
+        """
+        ...
+
+
+class Actuator(Protocol):
+    """Performs the cloud calls of a plan. Idempotent by client token and tags."""
+
+    async def find(self, step: Step, context: StepContext, grant: Grant) -> Made | None:
+        """What an earlier try of this very step made, or None."""
+        ...
+
+    async def perform(self, step: Step, context: StepContext, grant: Grant) -> Made:
+        """The one mutating call of an ``act`` step."""
+        ...
+
+    async def probe(self, step: Step, context: StepContext, grant: Grant) -> tuple[int, Made | None]:
+        """One look of a ``wait`` step: percent (0–100), and what is ready, or None while it is not.
+
+        A failed object raises Broken or Gone.
+        """
+        ...
+
+
+class BlockSource(Protocol):
+    """The allocated blocks of a snapshot."""
+
+    def fetch_spec(self, step: Step, context: StepContext) -> FetchSpec: ...
+
+    def index(self, step: Step, context: StepContext, grant: Callable[[], Grant]) -> AsyncIterator[IndexPage]:
+        """Pages of the block index, ascending. ``grant`` gives the lease in force at each page.
+
+        Untrusted when an index is out of range or descends, or the size does not fit the plan.
+        """
+        ...
+
+
+class Provider(Protocol):
+    """One cloud, opened for one case."""
+
+    cloud: Cloud
+    identity: Identity
+    inventory: Inventory
+    planner: Planner
+    actuator: Actuator
+    blocks: BlockSource
+
+    async def close(self) -> None: ...
+
+
+OpenProvider = Callable[[Mapping[str, Any], Scope], Provider]
+"""The entry point ``jumpbag.providers``: (the case's settings for this cloud, scope) -> Provider."""
