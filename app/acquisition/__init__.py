@@ -1,0 +1,1 @@
+"""Acquisitions: approved plans, run durably, recorded before they act."""

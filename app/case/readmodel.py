@@ -157,6 +157,14 @@ class ReadModel:
             raise ValueError(table)
         return [msgspec.json.decode(row[0], type=kind) for row in self._db.execute(f"SELECT body FROM {table}")]  # noqa: S608
 
+    def find(self, kind: str, resource: str, account: str | None) -> Resource | None:
+        """The resource of that kind and id, in that account if one is named."""
+        row = self._db.execute(
+            "SELECT body FROM resource WHERE kind = ? AND id = ? AND (? IS NULL OR account = ?) LIMIT 1",
+            (kind, resource, account, account),
+        ).fetchone()
+        return msgspec.json.decode(row[0], type=Resource) if row else None
+
     def clear(self, *tables: str) -> None:
         """Empty tables before they are rebuilt from the log."""
         with self.batch():

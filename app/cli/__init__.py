@@ -1,0 +1,1 @@
+"""The verbs: scriptable, one JSON document each with ``--json``, exit codes that mean something."""

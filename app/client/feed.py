@@ -20,6 +20,8 @@ _BODIES: dict[str, tuple[str, Any]] = {
     "steps": ("SELECT body FROM step ORDER BY length(acquisition), acquisition, position", StepRow),
     "items": ("SELECT body FROM item ORDER BY length(id), id", EvidenceItem),
 }
+_EVENT = "line, seq, ts, op, phase, actor, acq, summary"
+_BY_ACQUISITION = f"SELECT {_EVENT} FROM event WHERE acq = ? ORDER BY line"  # noqa: S608 - constant
 _FACTS: dict[str, Any] = {"case": CaseFacts, "agent": AgentFacts, "custody": CustodyFacts}
 
 
@@ -61,14 +63,14 @@ class Feed:
     def events(self, first: int, count: int) -> list[EventRow]:
         """Custody lines ``first`` … ``first + count - 1`` (1-based), as far as they exist."""
         return self._events(
-            "SELECT line, seq, ts, op, phase, actor, acq, summary FROM event WHERE line >= ? ORDER BY line LIMIT ?",
+            f"SELECT {_EVENT} FROM event WHERE line >= ? ORDER BY line LIMIT ?",  # noqa: S608 - constant
             (first, count),
         )
 
     def events_of(self, acquisition: str) -> list[EventRow]:
         """All custody lines of one acquisition."""
         return self._events(
-            "SELECT line, seq, ts, op, phase, actor, acq, summary FROM event WHERE acq = ? ORDER BY line",
+            _BY_ACQUISITION,
             (acquisition,),
         )
 
@@ -96,8 +98,9 @@ class Feed:
         db = self._connect()
         if db is None:
             return []
-        names = ("line", "seq", "ts", "op", "phase", "actor", "acq", "summary")
-        return [EventRow(**dict(zip(names, row, strict=True))) for row in db.execute(query, arguments)]
+        return [
+            EventRow(**dict(zip(_EVENT.split(", "), row, strict=True))) for row in db.execute(query, arguments)
+        ]
 
     def _read(self, db: sqlite3.Connection) -> bool:
         before = self._revisions

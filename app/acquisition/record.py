@@ -1,0 +1,248 @@
+"""The custody log as the agent uses it: what it writes there, and what it reads back after a restart.
+
+Approved plans, users' wishes (pause, resume, cancel) and results of acts are all in the signed log, so
+nothing that steers an acquisition is ever taken from a file that is not.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import timedelta
+from typing import Any, Literal
+
+import msgspec
+
+from app.case.folder import CaseFolder
+from app.case.readmodel import ReadModel
+from app.clock import Clock, parse_stamp, stamp
+from app.custody import Entry, Ledger
+from app.faults import Fault
+from app.model import EvidenceItem, Plan
+from app.model.view import CustodyFacts
+from app.ports import Made
+
+AGENT = "agent"
+Wish = Literal["run", "pause", "cancel"]
+
+
+@dataclass(slots=True)
+class History:
+    """What the log says of one acquisition."""
+
+    id: str
+    plan: Plan
+    approved_by: str
+    valid_until: str
+    reason: str
+    item: str | None = None
+    attempt: int = 0
+    wish: Wish = "run"
+    finished: str | None = None
+    error: dict[str, Any] | None = None
+    started: str = ""
+    made: dict[str, Made] = field(default_factory=dict)
+
+    @property
+    def running(self) -> bool:
+        """Approved and started, and not ended since."""
+        return self.attempt > 0 and self.finished is None
+
+
+def plan_text(plan: Plan) -> tuple[str, str]:
+    """The plan as the log holds it, and the hex SHA-256 that names it."""
+    text = msgspec.json.encode(plan, order="deterministic").decode()
+    return text, hashlib.sha256(text.encode()).hexdigest()
+
+
+class Record:
+    """The one path from the agent to the ledger. Synchronous: an event is on disk when a call returns."""
+
+    def __init__(self, ledger: Ledger, case: CaseFolder, model: ReadModel, clock: Clock) -> None:
+        self.case = case
+        self.clock = clock
+        self.histories: dict[str, History] = {}
+        self.items: dict[str, EvidenceItem] = {}
+        self.leases: dict[str, dict[str, Any]] = {}
+        self.last_ts = ""
+        self.last_op = ""
+        self._ledger = ledger
+        self._model = model
+        self._highest = {"A": 0, "E": 0, "L": 0}
+        self._watchers: list[Callable[[dict[str, Any]], None]] = []
+
+    # -- reading back ---------------------------------------------------------------------------
+
+    def load(self) -> None:
+        """Read the whole log once: indexes and the read model's events are rebuilt from it."""
+        self._model.clear("event", "lease", "acquisition", "step", "item")
+        with self._model.batch():
+            for line, body, text in self._ledger.events():
+                self._index(body)
+                self._model.event(line, body, text)
+        for item in self.items.values():
+            self._model.item(item)
+        self._state()
+
+    def appended(self, line: int, body: dict[str, Any] | None, text: str) -> None:
+        """The ledger's listener: one more line is on disk."""
+        self._index(body)
+        self._model.event(line, body, text)
+        if body and body.get("item") in self.items and body["op"] == "evidence.seal":
+            self._model.item(self.items[body["item"]])
+        self._state()
+
+    def _state(self) -> None:
+        self._model.fact(
+            "custody",
+            CustodyFacts(
+                events=self._ledger.events_count,
+                lines=self._ledger.lines,
+                checkpointed_to=self._ledger.checkpointed_to,
+                key=self._ledger.keyid,
+            ),
+        )
+
+    def _index(self, body: dict[str, Any] | None) -> None:
+        if body is None:
+            return
+        self.last_ts, self.last_op = body["ts"], body["op"]
+        for member in ("acq", "item", "lease"):
+            if member in body:
+                letter, _, number = str(body[member]).partition("-")
+                if letter in self._highest and number.isdigit():
+                    self._highest[letter] = max(self._highest[letter], int(number))
+        handler = getattr(self, "_on_" + body["op"].replace(".", "_"), None)
+        if handler is not None:
+            handler(body)
+
+    def _on_plan_approve(self, body: dict[str, Any]) -> None:
+        params, authority = body["params"], body["authority"]
+        old = self.histories.get(body["acq"])
+        plan = msgspec.json.decode(params["plan"], type=Plan)
+        if old is not None:
+            old.valid_until, old.approved_by = authority["valid_until"], authority["approved_by"]
+            return
+        self.histories[body["acq"]] = History(
+            id=body["acq"],
+            plan=plan,
+            approved_by=authority["approved_by"],
+            valid_until=authority["valid_until"],
+            reason=params.get("reason", ""),
+        )
+
+    def _on_acquisition_start(self, body: dict[str, Any]) -> None:
+        history = self.histories[body["acq"]]
+        history.item = body.get("item")
+        history.attempt, history.wish, history.finished = body["params"]["attempt"], "run", None
+        history.started = history.started or body["ts"]
+
+    def _on_acquisition_resume(self, body: dict[str, Any]) -> None:
+        history = self.histories[body["acq"]]
+        history.attempt = body["params"]["attempt"]
+        history.wish, history.finished, history.error = "run", None, None
+
+    def _on_acquisition_pause(self, body: dict[str, Any]) -> None:
+        self.histories[body["acq"]].wish = "pause"
+
+    def _on_acquisition_cancel(self, body: dict[str, Any]) -> None:
+        self.histories[body["acq"]].wish = "cancel"
+
+    def _on_acquisition_finish(self, body: dict[str, Any]) -> None:
+        history = self.histories[body["acq"]]
+        history.finished = body["params"]["state"]
+        history.error = body["params"].get("fault")
+
+    def _on_snapshot_create(self, body: dict[str, Any]) -> None:
+        if body["phase"] == "result" and "acq" in body:
+            params = body.get("params", {})
+            made = Made(body["resource"], dict(params.get("output", {})), body.get("request_id"))
+            self.histories[body["acq"]].made[params["step"]] = made
+
+    def _on_case_note(self, body: dict[str, Any]) -> None:
+        params = body.get("params", {})
+        if "acq" in body and params.get("note") == "adopted":
+            made = Made(body["resource"], dict(params["output"]), None)
+            self.histories[body["acq"]].made[params["step"]] = made
+
+    def _on_evidence_seal(self, body: dict[str, Any]) -> None:
+        if body["phase"] != "result" or "item" not in body:
+            return
+        image = next((d for d in body["digests"] if d["of"] == "data/disk.raw"), None)
+        self.items[body["item"]] = EvidenceItem(
+            id=body["item"],
+            acquisition=body.get("acq", ""),
+            kind=self.histories[body["acq"]].plan.kind if body.get("acq") in self.histories else "disk",
+            path=str(self.case.bag(body["item"])),
+            bytes=int(image["bytes"]) if image else 0,
+            sha256=image["hex"] if image else "",
+            sealed=stamp(parse_stamp(body["ts"])),
+        )
+
+    def _on_lease_issue(self, body: dict[str, Any]) -> None:
+        if body["phase"] == "result":
+            self.leases[body["lease"]] = body
+
+    _on_lease_renew = _on_lease_issue
+
+    # -- ids ------------------------------------------------------------------------------------
+
+    def next_id(self, letter: Literal["A", "E", "L"]) -> str:
+        """The next free id; taken at once, so that two callers never share one."""
+        self._highest[letter] += 1
+        return f"{letter}-{self._highest[letter]:04d}"
+
+    # -- writing --------------------------------------------------------------------------------
+
+    def authority(self, history: History | None, actor: str) -> dict[str, str]:
+        """On whose authority something is changed: the approval of the plan, or the case itself."""
+        if history is not None:
+            return {
+                "ticket": self.case.ticket,
+                "approved_by": history.approved_by,
+                "scope": f"{history.id}: {history.plan.kind} {history.plan.target.id}",
+                "valid_until": history.valid_until,
+            }
+        until = self.clock.now() + timedelta(seconds=self.case.settings.agent.max_lifetime)
+        return {"ticket": self.case.ticket, "approved_by": actor, "scope": "browse", "valid_until": stamp(until)}
+
+    def fact(self, op: str, summary: str, *, actor: str = AGENT, **members: Any) -> Entry:
+        return self._ledger.fact(op, actor=actor, summary=summary, **_present(members))
+
+    def intent(self, op: str, summary: str, *, actor: str = AGENT, **members: Any) -> Entry:
+        return self._ledger.intent(op, actor=actor, summary=summary, **_present(members))
+
+    def result(self, intent: Entry, summary: str, **members: Any) -> Entry:
+        return self._ledger.outcome(intent, "result", actor=AGENT, summary=summary, **_present(members))
+
+    def failed(self, intent: Entry, summary: str, fault: Fault, **members: Any) -> Entry:
+        return self._ledger.outcome(
+            intent,
+            "failed",
+            actor=AGENT,
+            summary=summary,
+            code=fault.provider_code or fault.code,
+            error=fault.message,
+            **_present({"request_id": fault.request_id, **members}),
+        )
+
+    def abandoned(self, intent: Entry, summary: str, code: str, error: str, **members: Any) -> Entry:
+        return self._ledger.outcome(
+            intent, "abandoned", actor=AGENT, summary=summary, code=code, error=error, **_present(members)
+        )
+
+    def open_intents(self) -> list[Entry]:
+        """Intents without an outcome, oldest first."""
+        return list(self._ledger.open_intents())
+
+    def checkpoint(self) -> None:
+        self._ledger.checkpoint()
+
+    def close(self) -> None:
+        self._ledger.close()
+
+
+def _present(members: dict[str, Any]) -> dict[str, Any]:
+    """Members that do not apply are absent, never null."""
+    return {name: value for name, value in members.items() if value is not None}

@@ -1,0 +1,329 @@
+"""One case's agent, put together: record, leases, providers, acquisitions, and the bounds it lives under."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sqlite3
+from collections.abc import Callable, Coroutine
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from app.acquisition.board import Board
+from app.acquisition.record import Record, plan_text
+from app.acquisition.service import Acquisitions
+from app.acquisition.steps import StepRunner
+from app.agent import recover
+from app.agent.browse import Browse
+from app.agent.process import survives_logout
+from app.agent.storage import storage_report
+from app.case.folder import CaseFolder
+from app.case.readmodel import ReadModel
+from app.clock import Clock, stamp
+from app.credentials.broker import Broker
+from app.credentials.policy import with_leases
+from app.custody import Ledger, Signer, load_key
+from app.faults import Fault, Refused, SigningLocked, Usage
+from app.locations import Locations
+from app.model import Plan, PlanWarning
+from app.model.view import AgentFacts, CaseFacts
+from app.pacing import Pacer
+from app.ports import Provider, Scope
+from app.text import visible
+
+log = logging.getLogger("jumpbag.agent")
+
+VERSION = metadata.version("jumpbag")
+_BEAT_S = 2.0
+
+
+class CaseAgent:
+    """Locked until the signing key is there; then everything at once."""
+
+    def __init__(self, case: CaseFolder, locations: Locations, clock: Clock) -> None:
+        self.case = case
+        self.clock = clock
+        self._locations = locations
+        self._born = clock.monotonic()
+        self._touched = clock.monotonic()
+        self._forgot = False
+        self._plans: dict[str, Plan] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._problem: str | None = None
+        self._ready = asyncio.Event()
+        self.done = asyncio.Event()
+        self.survives = survives_logout()
+        self.record: Record | None = None
+        self.broker: Broker
+        self.browse: Browse
+        self.acquisitions: Acquisitions
+        self._model: ReadModel
+
+    # -- opening ------------------------------------------------------------------------------------
+
+    async def unlock(self, passphrase: str | None) -> None:
+        """Load the signing key and open the case; SigningLocked if the key does not open."""
+        if self.record is not None:
+            return
+        signer = load_key(self._locations.keys, self.case.key, self.case.settings.signing.protection, passphrase)
+        self._open(signer)
+        self._spawn(self._come_up())
+
+    def _open(self, signer: Signer) -> None:
+        self._model = _fresh_model(self.case.read_model)
+        listener: list[Callable[[int, dict[str, Any] | None, str], None]] = []
+        ledger = Ledger.open(
+            self.case.path,
+            signer=signer,
+            clock=self.clock,
+            on_append=lambda line, body, text: listener[0](line, body, text) if listener else None,
+        )
+        record = Record(ledger, self.case, self._model, self.clock)
+        record.load()
+        listener.append(record.appended)
+        self._facts()
+        crashed = record.last_op
+        record.fact("agent.start", f"The agent starts (jumpbag {VERSION}, process {os.getpid()}).")
+        record.last_op = crashed
+        self.recovering = recover.announce(record, self.clock)
+        self.record = record
+        self.beat()
+
+    async def _come_up(self) -> None:
+        """Providers, recovery, engine: beside the socket, which answers already."""
+        from app.acquisition.engine import Engine  # imports take half a second: not before the first answer
+
+        assert self.record is not None
+        record, case = self.record, self.case
+        scope = Scope(case.id, case.settings.examiner.id, self.clock, Pacer(self.clock))
+        providers = await asyncio.to_thread(_open_providers, case, scope)
+        self.broker = Broker({name: p.identity for name, p in providers.items()}, record, self._model, self.clock)
+        self.browse = Browse(providers, self.broker, record, self._model, self.clock)
+        board = Board(self._model, self.clock)
+        runner = StepRunner(
+            case, record, board, self.broker, providers, self._locations.work(case.log), self.clock, VERSION
+        )
+        self._providers = providers
+        await recover.close_intents(record, runner)
+        holder: list[Acquisitions] = []
+        engine = Engine(
+            case.engine,
+            case.log,
+            lambda acq: holder[0].steps(acq),
+            lambda acq, attempt, step: holder[0].execute(acq, attempt, step),
+            lambda acq, attempt, outcome: holder[0].finish(acq, attempt, outcome),
+        )
+        self.acquisitions = Acquisitions(record, board, runner, engine, self.clock)
+        holder.append(self.acquisitions)
+        self.acquisitions.restore()
+        self._engine = engine
+        await engine.launch()
+        await self.acquisitions.go_on()
+        self._spawn(self.acquisitions.watch())
+        self._spawn(board.run())
+        self._spawn(self._every_second())
+        self._ready.set()
+
+    async def ready(self) -> Record:
+        """The record, once everything is up; SigningLocked while the key is locked."""
+        if self.record is None:
+            raise SigningLocked(
+                f"the signing key of {self.case.id} is locked",
+                next="open the case in the UI, or give --passphrase-fd",
+            )
+        up = asyncio.create_task(self._ready.wait())
+        await asyncio.wait({up, *self._tasks}, return_when=asyncio.FIRST_COMPLETED)
+        while not self._ready.is_set():
+            if self._problem:
+                up.cancel()
+                raise Fault(self._problem, next="see the agent's log (`jumpbag info` says where)")
+            await asyncio.wait({up}, timeout=0.2)
+        return self.record
+
+    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if task.cancelled() or task.exception() is None:
+            return
+        error = task.exception()
+        log.error("a task of the agent ended", exc_info=error)
+        self._problem = (
+            error.message if isinstance(error, Fault) else f"an error inside the agent ({type(error).__name__})"
+        )
+
+    # -- what it says of itself ------------------------------------------------------------------------
+
+    def _facts(self) -> None:
+        case = self.case
+        role = case.settings.aws.role if case.settings.aws else ""
+        self._model.fact(
+            "case",
+            CaseFacts(
+                id=case.id,
+                title=case.title,
+                ticket=case.ticket,
+                path=str(case.path),
+                examiner=case.settings.examiner.id,
+                role=role,
+                evidence_dir=str(case.evidence),
+                protection=case.settings.signing.protection,
+                endpoints=case.settings.overridden(),
+            ),
+        )
+
+    def beat(self, stopped: bool = False) -> None:
+        """The heartbeat in the read model: a screen that misses it says so."""
+        state = "stopped" if stopped else "detached" if self.survives else "session"
+        self._model.fact(
+            "agent",
+            AgentFacts(pid=os.getpid(), state=state, beat=stamp(self.clock.now()), problem=self._problem),  # type: ignore[arg-type]
+        )
+
+    def status(self) -> dict[str, Any]:
+        """What ``agent status`` prints."""
+        up = self._ready.is_set()
+        return {
+            "pid": os.getpid(),
+            "state": "locked" if self.record is None else "detached" if self.survives else "session",
+            "survives_logout": self.survives,
+            "leases": self.broker.live() if up else 0,
+            "running": self.acquisitions.busy() if up else 0,
+        }
+
+    def touch(self) -> None:
+        """Somebody asked for something."""
+        self._touched = self.clock.monotonic()
+        self._forgot = False
+
+    async def _every_second(self) -> None:
+        bounds = self.case.settings.agent
+        last_beat = 0.0
+        while True:
+            await self.clock.sleep(1.0)
+            now = self.clock.monotonic()
+            self.broker.tick()
+            if now - last_beat >= _BEAT_S:
+                self.beat()
+                last_beat = now
+            if self.acquisitions.busy():
+                self._touched = now
+            if now - self._born > bounds.max_lifetime or now - self._touched > bounds.idle_exit:
+                self.done.set()
+            elif now - self._touched > bounds.idle_forget and not self._forgot:
+                self._forgot = True
+                self.broker.forget()
+
+    # -- plans ---------------------------------------------------------------------------------------
+
+    async def plan(self, kind: str, target: str, route: str, actor: str) -> tuple[Plan, str]:
+        """A fresh plan for a target, and its digest. Changes nothing."""
+        await self.ready()
+        cloud, account, resource = _target(target)
+        found = await self.browse.find("volume" if kind == "disk" else "instance", resource, account, actor)
+        if found is None or (cloud is not None and found.cloud != cloud):
+            raise Usage(
+                f"no {'volume' if kind == 'disk' else kind} {visible(resource)} in the accounts that can be read",
+                next="`jumpbag resources` lists what there is",
+            )
+        if kind not in ("disk", "instance"):
+            raise Usage(f"{visible(kind)!r} cannot be acquired yet", next="this version acquires: disk")
+        provider = self._providers[found.cloud]
+        holder = self.browse.account(found.cloud, found.account)
+        assert holder is not None
+        grant = await self.browse.holding(found.cloud, found.account, actor).ensure()
+        plan = await provider.planner.plan(kind, holder, found.region, found.id, route, grant)
+        seconds = self.case.settings.aws.lease_seconds if self.case.settings.aws else 3600
+        plan = with_leases(plan, provider.identity.role, seconds)
+        if plan.transfer is not None:
+            report = storage_report(self.case.evidence, plan.transfer)
+            notes = tuple(PlanWarning(code="storage", text=text) for text in report)
+            plan = msgspec.structs.replace(plan, warnings=plan.warnings + notes)
+        _, digest = plan_text(plan)
+        self._plans[digest] = plan
+        return plan, digest
+
+    async def acquire(
+        self, kind: str, target: str, route: str, reason: str, digest: str | None, actor: str
+    ) -> dict[str, Any]:
+        """Approve and start. With ``digest``: exactly the plan that was shown, or nothing."""
+        await self.ready()
+        if digest is not None and digest in self._plans:
+            plan = self._plans[digest]
+        else:
+            plan, fresh = await self.plan(kind, target, route, actor)
+            if digest is not None and fresh != digest:
+                raise Refused("the plan has changed since it was shown", next="read the new plan, then approve it")
+        acq = await self.acquisitions.start(plan, actor, reason)
+        self._plans.clear()
+        return {"acquisition": acq, "state": "queued"}
+
+    # -- the end ---------------------------------------------------------------------------------------
+
+    async def close(self) -> None:
+        """Stop in order: gates, transfers, record."""
+        if self.record is None:
+            return
+        up = self._ready.is_set()
+        if up:
+            self.acquisitions.stop()
+            await self._settle()
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        going = [history.id for history in self.record.histories.values() if history.running]
+        said = f" Unfinished: {', '.join(going)}." if going else ""
+        self.record.fact("agent.stop", f"The agent stops.{said}")
+        self.beat(stopped=True)
+        if up:
+            self.broker.forget()
+            await self._engine.shutdown()
+            for provider in self._providers.values():
+                await provider.close()
+        self.record.close()
+        self._model.close()
+
+    async def _settle(self) -> None:
+        """Wait until no run of blocks is open any more, ten seconds at most."""
+        assert self.record is not None
+        for _ in range(100):
+            if not self.record.open_intents():
+                return
+            await asyncio.sleep(0.1)
+
+
+def _fresh_model(path: Path) -> ReadModel:
+    """The read model; one that cannot be opened is made anew, since nothing in it is original."""
+    try:
+        return ReadModel(path)
+    except sqlite3.DatabaseError:
+        for suffix in ("", "-wal", "-shm"):
+            path.with_name(path.name + suffix).unlink(missing_ok=True)
+        return ReadModel(path)
+
+
+def _open_providers(case: CaseFolder, scope: Scope) -> dict[str, Provider]:
+    """The providers that the case's configuration names, found by entry point."""
+    found: dict[str, Provider] = {}
+    for entry in metadata.entry_points(group="jumpbag.providers"):
+        settings = getattr(case.settings, entry.name, None)
+        if settings is not None:
+            found[entry.name] = entry.load()(msgspec.to_builtins(settings), scope)
+    if not found:
+        raise Usage(f"{case.path / 'case.toml'} configures no cloud", next="add an [aws] table: see README.md")
+    return found
+
+
+def _target(text: str) -> tuple[str | None, str | None, str]:
+    """``vol-…`` or ``cloud:account:id``."""
+    parts = text.split(":", 2)
+    if len(parts) == 3 and parts[0] in ("aws", "azure", "gcp"):
+        return parts[0], parts[1], parts[2]
+    return None, None, text

@@ -1,0 +1,83 @@
+"""After a restart: the gap is announced, open intents are closed exactly once, what was made is adopted."""
+
+from __future__ import annotations
+
+from app.acquisition.record import History, Record
+from app.acquisition.steps import StepRunner
+from app.clock import Clock, parse_stamp
+from app.custody import Entry
+from app.faults import Fault
+from app.model import Step
+from app.ports import Made
+
+
+def announce(record: Record, clock: Clock) -> bool:
+    """``agent.recover``, if the last agent did not stop in order; whether it did not.
+
+    Its checkpoint is written by the ledger.
+    """
+    unfinished = [history.id for history in record.histories.values() if history.running]
+    intents = record.open_intents()
+    crashed = record.last_op not in ("agent.stop", "log.checkpoint", "case.open") or bool(intents)
+    if not crashed and not unfinished:
+        return False
+    gap = max(0, int((clock.now() - parse_stamp(record.last_ts)).total_seconds()))
+    record.fact(
+        "agent.recover",
+        f"The agent is back after {gap} s without one: {len(intents)} open intents, "
+        f"{len(unfinished)} unfinished acquisitions.",
+        params={
+            "last_event": record.last_ts,
+            "gap_s": gap,
+            "open": [{"line": intent.line, "op": intent.op, "corr": intent.corr} for intent in intents],
+            "acquisitions": unfinished,
+        },
+    )
+    return True
+
+
+async def close_intents(record: Record, runner: StepRunner) -> None:
+    """Close each open intent: ``result`` if what it made is found, else ``abandoned``."""
+    for intent in record.open_intents():
+        made, why = None, "the agent ended before the answer was recorded"
+        history = record.histories.get(intent.body.get("acq", ""))
+        step = _step_of(intent, history)
+        if history is not None and step is not None:
+            try:
+                made = await _look(runner, history, step)
+                why = "nothing that it made was found"
+            except Fault as fault:
+                why = f"what it made could not be looked for: {fault.message}"
+        members = {
+            name: intent.body[name]
+            for name in ("cloud", "account", "region", "acq", "item", "lease", "principal")
+            if name in intent.body
+        }
+        if made is not None and step is not None:
+            record.result(
+                intent,
+                f"{made.resource} was found after the restart and is used.",
+                params={"step": step.id, "output": made.output, "adopted": True},
+                resource=made.resource,
+                **members,
+            )
+        else:
+            if "resource" in intent.body:
+                members["resource"] = intent.body["resource"]
+            record.abandoned(
+                intent, f"{intent.op} was left open by a restart: {why}.", "interrupted", why, **members
+            )
+
+
+def _step_of(intent: Entry, history: History | None) -> Step | None:
+    number = intent.body.get("params", {}).get("step")
+    if history is None or number is None:
+        return None
+    step = history.plan.step(number)
+    return step if step.kind == "act" else None
+
+
+async def _look(runner: StepRunner, history: History, step: Step) -> Made | None:
+    holding = runner.holding(history, step)
+    grant = await holding.ensure()
+    return await runner.provider(history).actuator.find(step, runner.context(history), grant)

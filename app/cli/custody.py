@@ -1,0 +1,144 @@
+"""``jumpbag custody | evidence | verify``: read from the log itself; no agent, no key."""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from app.case.folder import find
+from app.cli.output import emit, emit_line, fields, size, table
+from app.cli.session import Session
+from app.clock import parse_stamp, stamp
+from app.custody import exit_code
+from app.custody import verify as check
+from app.faults import Usage
+from app.text import visible
+
+_POLL_S = 0.3
+
+
+def bodies(events: Path) -> Iterator[dict[str, Any]]:
+    """The event bodies of a log, fragments left out; nothing is checked (that is `verify`)."""
+    with events.open("rb") as stream:
+        for line in stream:
+            body = _body(line)
+            if body is not None:
+                yield body
+
+
+def _body(line: bytes) -> dict[str, Any] | None:
+    try:
+        document = json.loads(line)
+        return dict(document["b"])
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def _print(body: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        emit_line(body)
+        return
+    actor = (body.get("actor") or {}).get("id", "?")
+    words = (body.get("ts", "")[:19] + "Z", actor, body.get("op"), body.get("phase"), body.get("acq", "-"))
+    print(
+        "  ".join(visible(word) for word in words) + "  " + visible(body.get("summary", ""), cap=400), flush=True
+    )
+
+
+def custody(session: Session) -> int:
+    case = session.case()
+    if not session.options.follow:
+        found = list(bodies(case.events))
+        if session.json:
+            emit(found)
+        else:
+            for body in found:
+                _print(body, False)
+        return 0
+    with case.events.open("rb") as stream:
+        rest = b""
+        while True:
+            rest += stream.readline()
+            if not rest.endswith(b"\n"):
+                time.sleep(_POLL_S)
+                continue
+            body = _body(rest)
+            rest = b""
+            if body is not None:
+                _print(body, session.json)
+
+
+def evidence(session: Session) -> int:
+    case = session.case()
+    rows: list[dict[str, Any]] = []
+    for body in bodies(case.events):
+        if body.get("op") != "evidence.seal" or body.get("phase") != "result":
+            continue
+        image = next((d for d in body.get("digests", []) if d.get("of") == "data/disk.raw"), None)
+        rows.append(
+            {
+                "id": body.get("item"),
+                "acquisition": body.get("acq"),
+                "kind": "disk" if image else "files",
+                "path": str(case.bag(str(body.get("item")))),
+                "bytes": int(image["bytes"]) if image else None,
+                "sha256": image["hex"] if image else None,
+                "sealed": stamp(parse_stamp(body["ts"])),
+            }
+        )
+    if session.json:
+        emit(rows)
+    else:
+        table(
+            ("item", "from", "size", "sha256", "sealed", "path"),
+            [(r["id"], r["acquisition"], size(r["bytes"]), r["sha256"], r["sealed"], r["path"]) for r in rows],
+            "No evidence is sealed yet.",
+        )
+    return 0
+
+
+def verify(session: Session) -> int:
+    options = session.options
+    path = Path(options.path).expanduser()
+    if not path.exists():
+        try:
+            path = find(options.path, session.locations, session.cases).path
+        except Usage:
+            raise Usage(f"there is nothing at {visible(options.path)}", next="name a case or a bag") from None
+    found = check(path, options.key, options.log_only)
+    code = exit_code(found)
+    if session.json:
+        emit(msgspec.to_builtins(found))
+        return code
+    words = {True: "yes", False: "NO", None: "not checked"}
+    fields(
+        [
+            ("verdict", "OK" if found.ok else "NOT PROVEN" if code == 2 else "FAILED"),
+            ("key", f"{found.key} ({found.trust})"),
+            ("log", f"{found.events} events in {found.lines} lines" + (", being written" if found.live else "")),
+            ("chain", words[found.chain]),
+            ("signatures", words[found.signatures]),
+            ("checkpointed to", f"line {found.checkpointed_to}" if found.checkpointed_to else None),
+            ("anchored to", f"line {found.anchored_to}" if found.anchored_to else None),
+        ]
+    )
+    for item in found.items:
+        fields([(item.id, "OK" if item.ok else item.reason)])
+    for intent in found.open_intents:
+        fields([("open intent", f"line {intent.line}: {intent.op}")])
+    for warning in found.warnings:
+        fields([("warning", warning)])
+    for proven in found.proven:
+        print(visible(proven, cap=400))
+    for missing in found.not_proven:
+        print(visible(missing, cap=400))
+    if found.reason:
+        where = f"line {found.first_bad_line}: " if found.first_bad_line else ""
+        print(f"jumpbag: {where}{visible(found.reason, cap=400)}", file=sys.stderr)
+    return code

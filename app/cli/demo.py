@@ -1,0 +1,175 @@
+"""``jumpbag demo`` and ``jumpbag range serve``: embedded clouds beside the product, reached like real ones."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from app.case.create import create
+from app.case.folder import CaseFolder, listing
+from app.cli.output import emit, fields, say
+from app.cli.session import Session
+from app.faults import Fault, Usage
+from app.locations import private_directory
+
+_READY_S = 60.0
+
+
+def serve(session: Session, module: str) -> int:
+    """Become the embedded clouds of a scenario, until SIGTERM."""
+    options = session.options
+    command = [
+        sys.executable,
+        "-I",
+        "-m",
+        module,
+        "--scenario",
+        str(Path(options.scenario).expanduser().resolve()),
+    ]
+    if options.ready_file:
+        command += ["--ready-file", str(Path(options.ready_file).expanduser().resolve())]
+    sys.stdout.flush()
+    os.execv(sys.executable, command)  # noqa: S606 - signals then reach the clouds themselves
+
+
+def demo(session: Session, module: str, shipped: Path, open_ui: Callable[[CaseFolder, Session], int]) -> int:
+    """Embedded clouds, a case on them, the UI. Run again while they are up, it opens the same case."""
+    options = session.options
+    scenario = Path(options.scenario).expanduser().resolve() if options.scenario else shipped
+    home = Path(options.dir).expanduser().resolve() if options.dir else session.locations.state / "demo"
+    private_directory(home)
+    if not options.no_ui and not sys.stdout.isatty():
+        raise Usage("the UI needs a terminal", next="run it in one, or give --no-ui")
+    ready, fresh = _running(home), False
+    if ready is None or ready.get("scenario") != str(scenario):
+        say("Starting the embedded clouds …")
+        ready, fresh = _start(home, scenario, module), True
+    case = _case(session, home, Path(ready["config"]), fresh)
+    told = {
+        "case": str(case.path),
+        "config": ready["config"],
+        "endpoints": ready["endpoints"],
+        "pid": ready["pid"],
+    }
+    if options.no_ui:
+        if session.json:
+            emit(told)
+        else:
+            fields([("case", told["case"]), ("config", told["config"]), ("clouds", told["pid"])])
+            say("Waiting; Ctrl+C ends the clouds.")
+        return _until_interrupted(ready["pid"])
+    code = open_ui(case, session)
+    _leave(case, session, ready["pid"])
+    return code
+
+
+def _running(home: Path) -> dict[str, Any] | None:
+    """The clouds that an earlier demo left running, if they still do."""
+    try:
+        ready: dict[str, Any] = json.loads((home / "ready.json").read_text("utf-8"))
+        line = Path(f"/proc/{int(ready['pid'])}/cmdline").read_bytes()
+    except (OSError, ValueError, KeyError):
+        return None
+    return ready if os.fsencode(str(home / "clouds")) in line.split(b"\0") else None
+
+
+def _start(home: Path, scenario: Path, module: str) -> dict[str, Any]:
+    if not (scenario / "scenario.toml").exists():
+        raise Usage(f"no scenario.toml in {scenario}", next="name the directory of a scenario pack")
+    ready_file = home / "ready.json"
+    ready_file.unlink(missing_ok=True)
+    problems = home / "clouds.log"
+    with problems.open("wb") as log:
+        child = subprocess.Popen(
+            [sys.executable, "-I", "-m", module, "--scenario", str(scenario), "--ready-file", str(ready_file)]
+            + ["--state-dir", str(home / "clouds"), "--idle-exit", "3600"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=log,
+            start_new_session=True,
+        )
+    end = time.monotonic() + _READY_S
+    while not ready_file.exists():
+        if child.poll() is not None or time.monotonic() > end:
+            with contextlib.suppress(ProcessLookupError):
+                child.kill()
+            last = problems.read_text("utf-8", "replace").strip().splitlines()
+            raise Fault(last[-1] if last else "the embedded clouds did not start", next=f"see {problems}")
+        time.sleep(0.05)
+    ready: dict[str, Any] = json.loads(ready_file.read_text("utf-8"))
+    ready["scenario"] = str(scenario)
+    ready_file.write_text(json.dumps(ready), "utf-8")
+    return ready
+
+
+def _case(session: Session, home: Path, config: Path, fresh: bool) -> CaseFolder:
+    """The newest demo case, or a new one for new clouds: an old case knows old endpoints."""
+    cases = home / "cases"
+    known = listing(cases)
+    if known and not fresh:
+        return max(known, key=lambda case: int(case.id.rpartition("-")[2]))
+    number = max([41, *(int(case.id.rpartition("-")[2]) for case in known)]) + 1
+    made = create(
+        f"IR-{number}",
+        title="Demo: a web shell on web-01",
+        ticket="DEMO-1",
+        config_file=config,
+        evidence_dir=None,
+        cases=cases,
+        locations=session.locations,
+    )
+    return made.case
+
+
+def _until_interrupted(pid: int) -> int:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, stop)
+    try:
+        while Path(f"/proc/{pid}").exists():
+            time.sleep(0.3)
+    except KeyboardInterrupt:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
+    return 0
+
+
+def _leave(case: CaseFolder, session: Session, pid: int) -> None:
+    """With nothing running, nothing stays: neither the agent nor the clouds."""
+    from app.client.launch import connect
+    from app.faults import AgentGone
+
+    async def ask() -> int:
+        try:
+            client = await connect(case, session.locations, start=False)
+        except AgentGone:
+            return 0
+        try:
+            told = await client.call("status")
+            if told["running"] == 0:
+                await client.call("stop")
+                await client.ended()
+            return int(told["running"])
+        finally:
+            await client.close()
+
+    import asyncio
+
+    try:
+        running = asyncio.run(ask())
+    except Fault:
+        running = 1
+    if running == 0:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGTERM)
+    else:
+        say("The embedded clouds stay up for it; `jumpbag demo` comes back to the same case.")

@@ -1,0 +1,188 @@
+"""The command line: options, verbs, exit codes."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+import sys
+from collections.abc import Callable, Sequence
+from importlib import import_module, metadata
+from pathlib import Path
+
+from app.case.folder import VERBS, CaseFolder
+from app.cli.output import failed, say
+from app.cli.session import Session
+from app.faults import Fault
+
+OpenUI = Callable[[CaseFolder, Session], int]
+
+
+class _Parser(argparse.ArgumentParser):
+    def error(self, message: str) -> None:  # type: ignore[override]
+        say(f"jumpbag: {message}. Next: see `{self.prog} --help`.")
+        raise SystemExit(2)
+
+
+def parser() -> argparse.ArgumentParser:
+    """Every verb of the contract, and the options they share."""
+    shared = argparse.ArgumentParser(add_help=False)
+    shared.add_argument(
+        "--json", action="store_true", default=argparse.SUPPRESS, help="one JSON document on stdout"
+    )
+    shared.add_argument("--cases-dir", default=argparse.SUPPRESS, help="where cases are (or JUMPBAG_CASES)")
+    shared.add_argument(
+        "--passphrase-fd", type=int, default=argparse.SUPPRESS, help="read the signing key's passphrase from there"
+    )
+    root = _Parser(prog="jumpbag", parents=[shared], description="Acquire cloud evidence under least privilege.")
+    root.add_argument("--version", action="version", version=f"jumpbag {metadata.version('jumpbag')}")
+    verbs = root.add_subparsers(dest="verb", metavar="VERB", parser_class=_Parser)
+
+    def verb(name: str, help: str, target: str, *, case: bool = True) -> argparse.ArgumentParser:  # noqa: A002
+        made: argparse.ArgumentParser = verbs.add_parser(name, help=help, description=help, parents=[shared])
+        made.set_defaults(target_function=target)
+        if case:
+            made.add_argument("case", metavar="CASE", help="a case id, or the path of a case")
+        return made
+
+    made = verb("demo", "embedded clouds, a case on them, and the UI", "demo:demo", case=False)
+    made.add_argument("--scenario", metavar="DIR", help="a scenario pack (default: the shipped one)")
+    made.add_argument("--dir", metavar="DIR", help="where the demo keeps its case and clouds")
+    made.add_argument("--no-ui", action="store_true", help="print and wait")
+
+    made = verbs.add_parser("range", help="the embedded clouds alone", parents=[shared])
+    sub = made.add_subparsers(dest="subverb", required=True, parser_class=_Parser)
+    made = sub.add_parser("serve", help="serve a scenario until SIGTERM", parents=[shared])
+    made.add_argument("--scenario", metavar="DIR", required=True)
+    made.add_argument("--ready-file", metavar="F", help="written when ready")
+    made.set_defaults(target_function="demo:serve")
+
+    _case_verbs(verbs.add_parser("case", help="make, list and show cases", parents=[shared]), shared)
+
+    verb("accounts", "accounts one may see, and whether the role may be assumed there", "browse:accounts")
+    made = verb("resources", "instances, volumes and snapshots", "browse:resources")
+    for name in ("--cloud", "--account", "--region", "--kind"):
+        made.add_argument(name)
+    made.add_argument("--tag", metavar="K=V")
+    made.add_argument("--eligible", action="store_true", help="only what is tagged for forensics")
+
+    made = verb("plan", "what an acquisition would do; changes nothing", "acquire:plan")
+    _target(made)
+    made = verb("acquire", "approve the plan and start it", "acquire:acquire")
+    _target(made)
+    made.add_argument("--reason", metavar="T", help="why, for the custody log")
+    made.add_argument("--yes", action="store_true", help="do not ask")
+    made.add_argument("--wait", action="store_true", help="until it has ended")
+    made = verb("acquisitions", "what runs and what ran", "acquire:acquisitions")
+    made.add_argument("--follow", action="store_true")
+    for name in ("pause", "resume", "cancel"):
+        made = verb(name, f"{name} an acquisition", "acquire:steer")
+        made.add_argument("acquisition", metavar="ACQ")
+
+    verb("leases", "credentials, and how long they last", "browse:leases")
+    made = verbs.add_parser("lease", help="drop a lease", parents=[shared])
+    sub = made.add_subparsers(dest="subverb", required=True, parser_class=_Parser)
+    made = sub.add_parser("revoke", help="drop a lease from memory", parents=[shared])
+    made.add_argument("case", metavar="CASE")
+    made.add_argument("lease", metavar="LEASE")
+    made.set_defaults(target_function="browse:revoke")
+
+    made = verb("custody", "the log, readable", "custody:custody")
+    made.add_argument("--follow", action="store_true")
+    verb("evidence", "sealed evidence items", "custody:evidence")
+    made = verb("verify", "check a case, or one bag", "custody:verify", case=False)
+    made.add_argument("path", metavar="PATH", help="a case, a case id, or a bag")
+    made.add_argument("--key", metavar="ID", help="the first key's id or fingerprint (16 or 64 hex digits)")
+    made.add_argument("--log-only", action="store_true", help="skip evidence bytes")
+
+    made = verbs.add_parser("agent", help="the case's agent", parents=[shared])
+    sub = made.add_subparsers(dest="subverb", required=True, parser_class=_Parser)
+    for name in ("status", "stop"):
+        made = sub.add_parser(name, parents=[shared])
+        made.add_argument("case", metavar="CASE")
+        made.set_defaults(target_function=f"agent:{name}")
+    made = verb("doctor", "is this machine fit for the work?", "doctor:doctor", case=False)
+    made.add_argument("case", metavar="CASE", nargs="?")
+    verb("info", "every path and what set it", "doctor:info", case=False)
+    return root
+
+
+def _target(made: argparse.ArgumentParser) -> None:
+    made.add_argument("kind", metavar="KIND", help="disk")
+    made.add_argument("target", metavar="TARGET", help="vol-…, or aws:account:vol-…")
+    made.add_argument("--route", default="auto", choices=("auto", "direct", "copy", "preserve"))
+
+
+def _case_verbs(made: argparse.ArgumentParser, shared: argparse.ArgumentParser) -> None:
+    sub = made.add_subparsers(dest="subverb", required=True, parser_class=_Parser)
+    made = sub.add_parser("create", help="a new case", parents=[shared])
+    made.add_argument("id", metavar="ID")
+    made.add_argument("--title", metavar="T", required=True)
+    made.add_argument("--ticket", metavar="T", required=True)
+    made.add_argument("--config", metavar="F")
+    made.add_argument("--evidence-dir", metavar="D")
+    made.set_defaults(target_function="cases:create_case")
+    made = sub.add_parser("list", help="the cases here", parents=[shared])
+    made.set_defaults(target_function="cases:list_cases")
+    made = sub.add_parser("show", help="one case", parents=[shared])
+    made.add_argument("case", metavar="CASE")
+    made.set_defaults(target_function="cases:show_case")
+
+
+def main(arguments: Sequence[str], *, open_ui: OpenUI, range_module: str, scenario: Path) -> int:
+    """Run a verb, or the UI. Returns the exit code; never a traceback."""
+    defaults = argparse.Namespace(json=False, cases_dir=None, passphrase_fd=None, case=None)
+    named = _case_to_open(arguments)
+    try:
+        if named is not None:
+            session = Session(argparse.Namespace(**{**vars(defaults), **named}))
+            return open_ui(session.case(), session) if session.options.case else _first_steps(session, open_ui)
+        options = parser().parse_args(list(arguments), namespace=defaults)
+        session = Session(options)
+        module, _, function = options.target_function.partition(":")
+        target = getattr(import_module(f"app.cli.{module}"), function)
+        if module == "demo":
+            extra = (range_module,) if function == "serve" else (range_module, scenario, open_ui)
+            return int(target(session, *extra))
+        return int(target(session))
+    except Fault as fault:
+        return failed(fault, "--json" in arguments)
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        return 130
+    except BrokenPipeError:
+        sys.stdout = open(os.devnull, "w")  # noqa: SIM115, PTH123 - the reader went away: nothing more to say
+        return 0
+    except OSError as error:
+        where = f" {error.filename}" if error.filename else ""
+        return failed(Fault(f"{error.strerror or error}{where}", next="check the path and its permissions"), False)
+
+
+def _case_to_open(arguments: Sequence[str]) -> dict[str, str | int | None] | None:
+    """The options of ``jumpbag [CASE]``, or None when a verb (or --help) is named."""
+    small = argparse.ArgumentParser(add_help=False)
+    small.add_argument("--cases-dir")
+    small.add_argument("--passphrase-fd", type=int)
+    small.add_argument("case", nargs="?")
+    if any(word in ("-h", "--help", "--version", "--json") for word in arguments):
+        return None
+    known, rest = small.parse_known_args(list(arguments))
+    if rest or (known.case is not None and known.case in VERBS):
+        return None
+    return vars(known)
+
+
+def _first_steps(session: Session, open_ui: OpenUI) -> int:
+    """``jumpbag`` alone: the only case there is, or what to do first."""
+    from app.case.folder import listing
+
+    known = listing(session.cases)
+    if len(known) == 1:
+        return open_ui(known[0], session)
+    if known:
+        print("Which case? " + "  ".join(case.id for case in known))
+        return 2
+    print("No case yet.")
+    print("  jumpbag demo                                        try it on an embedded cloud")
+    print("  jumpbag case create ID --title T --ticket T         make a case")
+    print("  jumpbag doctor                                      is this machine fit for the work?")
+    return 2

@@ -1,0 +1,301 @@
+"""The broker: credentials in the agent's memory, issued under custody, renewed in time, counted down."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any, Protocol
+
+import msgspec
+
+from app.clock import Clock, stamp
+from app.custody import Entry
+from app.faults import CredentialExpired, CredentialNeeded, Fault
+from app.model import Lease, LeaseSpec
+from app.ports import Grant, Identity, LeaseRequest
+
+_RENEW_AT = 2 / 3
+"""Share of a lease's life after which it is renewed: a failed try still has a third of it left."""
+_MARGIN_S = 30.0
+
+
+class LeaseRecord(Protocol):
+    """The part of the record that the broker writes (app.acquisition.record.Record)."""
+
+    def next_id(self, letter: Any) -> str: ...
+    def fact(self, op: str, summary: str, *, actor: str = ..., **members: Any) -> Entry: ...
+    def intent(self, op: str, summary: str, *, actor: str = ..., **members: Any) -> Entry: ...
+    def result(self, intent: Entry, summary: str, **members: Any) -> Entry: ...
+    def failed(self, intent: Entry, summary: str, fault: Fault, **members: Any) -> Entry: ...
+
+
+class LeaseBoard(Protocol):
+    """Where leases are shown (app.case.readmodel.ReadModel)."""
+
+    def lease(self, lease: Lease) -> None: ...
+
+
+class Holding:
+    """One lease as one user of it sees it: always the newest credential for that purpose.
+
+    It is the transfer's LeaseFeed: :meth:`current`, :meth:`changed`, :meth:`expired`.
+    """
+
+    def __init__(
+        self, broker: Broker, spec: LeaseSpec, scope: str, acq: str | None, authority: dict[str, str], actor: str
+    ) -> None:
+        self.spec = spec
+        self.scope = scope
+        self.acq = acq
+        self.authority = authority
+        self.actor = actor
+        self.grant: Grant | None = None
+        self._broker = broker
+        self._turn = asyncio.Lock()
+        self._news = asyncio.Event()
+
+    def remaining(self) -> float:
+        """Seconds until the credential expires; 0 without one."""
+        if self.grant is None:
+            return 0.0
+        return (self.grant.expires - self._broker.clock.now()).total_seconds()
+
+    def _due(self) -> bool:
+        if self.grant is None:
+            return True
+        life = (self.grant.expires - self.grant.issued).total_seconds()
+        return self.remaining() < min(_MARGIN_S, life * (1 - _RENEW_AT))
+
+    async def ensure(self) -> Grant:
+        """A credential with life left in it, issued or renewed if need be.
+
+        CredentialNeeded when the base credentials cannot get one; Denied when the role refuses.
+        """
+        async with self._turn:
+            if self._due():
+                await self._renew()
+            assert self.grant is not None
+            return self.grant
+
+    def current(self) -> Grant:
+        """The newest credential; CredentialNeeded if there is none."""
+        if self.grant is None:
+            raise CredentialNeeded(f"no lease is held for {self.scope}", next="resume the acquisition")
+        return self.grant
+
+    async def changed(self, known: str) -> Grant:
+        """Waits until another lease than ``known`` is in force."""
+        while self.grant is None or self.grant.lease == known:
+            self._news.clear()
+            await self._news.wait()
+        return self.grant
+
+    async def expired(self, lease: str, fault: Fault) -> None:
+        """The cloud refused that lease, whatever its expiry says. Returns with a new one in force."""
+        async with self._turn:
+            if self.grant is None or self.grant.lease != lease:
+                return
+            self._broker.show(self, self.grant, "refused", fault.message)
+            self.grant = None
+            await self._renew(replaces=lease)
+
+    @asynccontextmanager
+    async def kept(self) -> AsyncIterator[Holding]:
+        """While inside, the lease is renewed before it ends."""
+        await self.ensure()
+        keeper = asyncio.create_task(self._keep())
+        try:
+            yield self
+        finally:
+            keeper.cancel()
+            await asyncio.wait({keeper})
+
+    async def _keep(self) -> None:
+        pause = 5.0
+        while True:
+            grant = self.grant
+            if grant is not None:
+                life = (grant.expires - grant.issued).total_seconds()
+                wait = (
+                    grant.issued + timedelta(seconds=life * _RENEW_AT) - self._broker.clock.now()
+                ).total_seconds()
+                if wait > 0:
+                    await self._broker.clock.sleep(min(wait, 60.0))
+                    continue
+            try:
+                async with self._turn:
+                    if self.grant is grant:
+                        await self._renew(replaces=grant.lease if grant else None)
+                pause = 5.0
+            except Fault:
+                # The old lease still runs; if it ends first, the cloud's answer moves the job to waiting.
+                await self._broker.clock.sleep(pause)
+                pause = min(pause * 2, 60.0)
+
+    async def _renew(self, replaces: str | None = None) -> None:
+        old = self.grant.lease if self.grant else replaces
+        self.grant = await self._broker.issue(self, old)
+        self._news.set()
+
+
+class Broker:
+    """Issues leases. One per case, inside the agent's loop."""
+
+    def __init__(
+        self, identities: dict[str, Identity], record: LeaseRecord, board: LeaseBoard, clock: Clock
+    ) -> None:
+        self.clock = clock
+        self._identities = identities
+        self._record = record
+        self._board = board
+        self._holdings: dict[tuple[str | None, str], Holding] = {}
+        self._shown: dict[str, Lease] = {}
+        self._secrets: dict[str, Holding] = {}
+
+    def holding(
+        self, spec: LeaseSpec, *, scope: str, acq: str | None, authority: dict[str, str], actor: str
+    ) -> Holding:
+        """The holding for that purpose; made at first use, no call leaves yet."""
+        key = (acq, spec.key)
+        held = self._holdings.get(key)
+        if held is None or held.spec != spec:
+            held = self._holdings[key] = Holding(self, spec, scope, acq, authority, actor)
+        held.authority = authority
+        return held
+
+    async def issue(self, holding: Holding, replaces: str | None) -> Grant:
+        """One call of the cloud's token service, recorded before and after."""
+        spec = holding.spec
+        lease = self._record.next_id("L")
+        members: dict[str, Any] = {
+            "cloud": spec.cloud,
+            "account": spec.account,
+            "resource": spec.role,
+            "lease": lease,
+            "acq": holding.acq,
+        }
+        params: dict[str, Any] = {"scope": holding.scope, "seconds": spec.seconds, "policy": spec.policy}
+        op = "lease.issue"
+        if replaces is not None:
+            op, params["replaces"] = "lease.renew", replaces
+        intent = self._record.intent(
+            op,
+            f"Ask for lease {lease} on {spec.role} for {holding.scope}.",
+            actor=holding.actor,
+            authority=holding.authority,
+            params=params,
+            **members,
+        )
+        try:
+            grant = await self._identities[spec.cloud].issue(
+                LeaseRequest(lease, spec.account, spec.role, spec.policy, spec.seconds)
+            )
+        except Fault as fault:
+            self._record.failed(intent, f"Lease {lease} was not issued: {fault.message}", fault, **members)
+            raise
+        except asyncio.CancelledError:
+            gone = CredentialNeeded("the call was interrupted")
+            self._record.failed(intent, f"The call for lease {lease} was interrupted.", gone, **members)
+            raise
+        except Exception as error:
+            broken = CredentialNeeded(f"the token service could not be asked ({type(error).__name__})")
+            self._record.failed(intent, f"Lease {lease} was not issued.", broken, **members)
+            raise broken from error
+        told: dict[str, Any] = {"issued": stamp(grant.issued), "expires": stamp(grant.expires)}
+        if grant.note:
+            told["note"] = grant.note
+        if replaces is not None:
+            told["replaces"] = replaces
+        told["scope"] = holding.scope
+        self._record.result(
+            intent,
+            f"Lease {lease} on {spec.role} runs until {stamp(grant.expires)}.",
+            principal=grant.principal,
+            request_id=grant.request_id,
+            params=told,
+            **members,
+        )
+        self._secrets[lease] = holding
+        if replaces in self._shown and self._shown[replaces].state == "live":
+            self._update(self._shown[replaces], "live", f"replaced by {lease}")
+        self.show(holding, grant, "live", grant.note)
+        return grant
+
+    def show(self, holding: Holding, grant: Grant, state: Any, note: str = "") -> None:
+        """Put the lease on the board."""
+        self._update(
+            Lease(
+                id=grant.lease,
+                cloud=holding.spec.cloud,
+                account=grant.account,
+                principal=grant.principal,
+                scope=holding.scope,
+                issued=stamp(grant.issued),
+                expires=stamp(grant.expires),
+                state=state,
+            ),
+            state,
+            note,
+        )
+
+    def _update(self, lease: Lease, state: Any, note: str) -> None:
+        lease = msgspec.structs.replace(lease, state=state, note=note)
+        self._shown[lease.id] = lease
+        self._board.lease(lease)
+
+    def live(self) -> int:
+        """How many leases are running."""
+        return sum(1 for lease in self._shown.values() if lease.state == "live")
+
+    def tick(self) -> None:
+        """Once a second: leases whose time is over are said to be so, on the board and in custody."""
+        now = stamp(self.clock.now())
+        for lease in [lease for lease in self._shown.values() if lease.state == "live" and lease.expires <= now]:
+            self._update(lease, "expired", lease.note)
+            holding = self._secrets.pop(lease.id, None)
+            if holding is not None and holding.grant is not None and holding.grant.lease == lease.id:
+                holding.grant = None
+            self._record.fact(
+                "lease.expire",
+                f"Lease {lease.id} on account {lease.account} has expired.",
+                lease=lease.id,
+                cloud=lease.cloud,
+                account=lease.account,
+                principal=lease.principal,
+            )
+
+    def revoke(self, lease_id: str, actor: str, why: str) -> None:
+        """Drop a lease from memory. AWS itself honours an issued session until it expires; the record says so.
+
+        CredentialExpired if no such lease is live.
+        """
+        lease = self._shown.get(lease_id)
+        if lease is None or lease.state != "live":
+            raise CredentialExpired(f"{lease_id} is not a live lease", next="`jumpbag leases` lists them")
+        members = {"cloud": lease.cloud, "account": lease.account, "lease": lease.id, "principal": lease.principal}
+        intent = self._record.intent(
+            "lease.revoke",
+            f"Drop lease {lease.id} from memory: {why}.",
+            actor=actor,
+            authority=None,
+            **members,
+        )
+        holding = self._secrets.pop(lease_id, None)
+        if holding is not None and holding.grant is not None and holding.grant.lease == lease_id:
+            holding.grant = None
+        self._record.result(
+            intent,
+            f"Lease {lease.id} is no longer held; the cloud honours it until {lease.expires}.",
+            **members,
+        )
+        self._update(lease, "revoked", f"dropped; the cloud honours it until {lease.expires}")
+
+    def forget(self) -> None:
+        """Drop every credential, base credentials too; the next use asks anew."""
+        for holding in self._holdings.values():
+            holding.grant = None
+        self._secrets.clear()
+        for identity in self._identities.values():
+            identity.forget()

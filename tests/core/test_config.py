@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from app.config import load
+from app.faults import Usage
+
+GOOD = """
+[examiner]
+id = "ex-07"
+[aws]
+forensics_account = "111111111111"
+role = "jumpbag-collect"
+regions = ["eu-west-1"]
+[aws.endpoints]
+sts = "https://127.0.0.1:4430"
+"""
+
+
+def written(tmp_path: Path, text: str) -> Path:
+    path = tmp_path / "config.toml"
+    path.write_text(text)
+    return path
+
+
+def test_a_good_configuration_reads(tmp_path: Path) -> None:
+    config = load(written(tmp_path, GOOD))
+    assert config.aws is not None
+    assert config.aws.tag == "Forensics=Enabled"
+    assert config.overridden() == ("aws 127.0.0.1",)
+
+
+@pytest.mark.parametrize(
+    ("text", "names", "fix"),
+    [
+        (GOOD + "[aws.endpoint]\n", "aws.endpoint", "endpoints"),
+        (GOOD.replace("regions", "region"), "aws.region", "regions"),
+        (GOOD + 'secret_access_key = "x"\n', "aws.endpoints.secret_access_key", "profile"),
+        (GOOD + '[signing]\npassphrase = "x"\n', "signing.passphrase", "take it out"),
+        (GOOD.replace('"111111111111"', '"1111"'), "'1111'", "12 digits"),
+        (GOOD.replace('"111111111111"', "12"), "aws.forensics_account", "README"),
+        (GOOD.replace("https://127.0.0.1", "http://ec2.example.com"), "ec2.example.com", "https"),
+        (GOOD.replace("https://127.0.0.1:4430", "https://a:b@127.0.0.1"), "aws.endpoints.sts", "credentials"),
+        (GOOD + "[aws.endpoints\n", "line", "TOML"),
+        (GOOD.replace('"ex-07"', '"ex 07"'), "examiner.id", "letters"),
+        (GOOD.replace("role =", 'tag = "Forensics"\nrole ='), "aws.tag", "Forensics=Enabled"),
+    ],
+)
+def test_an_error_names_the_file_the_place_and_the_fix(tmp_path: Path, text: str, names: str, fix: str) -> None:
+    path = written(tmp_path, text)
+    with pytest.raises(Usage) as caught:
+        load(path)
+    assert str(path) in caught.value.message
+    assert names in caught.value.message
+    assert fix in caught.value.next
+
+
+def test_plain_http_is_fine_on_loopback_alone(tmp_path: Path) -> None:
+    assert load(written(tmp_path, GOOD.replace("https://127.0.0.1", "http://127.0.0.1"))).aws is not None
+    with pytest.raises(Usage):
+        load(written(tmp_path, GOOD.replace("https://127.0.0.1", "http://10.0.0.1")))
+
+
+def test_a_missing_file_is_said_in_one_line(tmp_path: Path) -> None:
+    with pytest.raises(Usage, match="no configuration at"):
+        load(tmp_path / "none.toml")
