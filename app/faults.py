@@ -21,7 +21,14 @@ class Fault(Exception):
     exit: ClassVar[int] = 1
     retryable: ClassVar[bool] = False
 
-    def __init__(self, message: str, *, next: str = "", request_id: str | None = None, provider_code: str = ""):
+    def __init__(
+        self,
+        message: str,
+        *,
+        next: str = "",  # noqa: A002 - the word of the command line's JSON
+        request_id: str | None = None,
+        provider_code: str = "",
+    ) -> None:
         super().__init__(message)
         self.message = message
         self.next = next

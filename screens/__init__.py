@@ -1,0 +1,1 @@
+"""What people see: Textual screens that read the case's read model and send commands."""

@@ -17,7 +17,7 @@ import msgspec
 from app.case.folder import CaseFolder
 from app.case.readmodel import ReadModel
 from app.clock import Clock, parse_stamp, stamp
-from app.custody import Entry, Ledger
+from app.custody.ledger import Entry, Ledger
 from app.faults import Fault
 from app.model import EvidenceItem, Plan
 from app.model.view import CustodyFacts
@@ -66,7 +66,6 @@ class Record:
         self.items: dict[str, EvidenceItem] = {}
         self.leases: dict[str, dict[str, Any]] = {}
         self.last_ts = ""
-        self.last_op = ""
         self._ledger = ledger
         self._model = model
         self._highest = {"A": 0, "E": 0, "L": 0}
@@ -107,7 +106,7 @@ class Record:
     def _index(self, body: dict[str, Any] | None) -> None:
         if body is None:
             return
-        self.last_ts, self.last_op = body["ts"], body["op"]
+        self.last_ts = body["ts"]
         for member in ("acq", "item", "lease"):
             if member in body:
                 letter, _, number = str(body[member]).partition("-")

@@ -3,25 +3,33 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
+import shutil
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from app.acquisition.board import Board
 from app.acquisition.record import History, Record
 from app.case.folder import CaseFolder
 from app.clock import Clock, stamp
 from app.credentials.broker import Broker, Holding
+from app.custody.verify_bag import check_bag
 from app.faults import Broken, CredentialExpired, Fault
-from app.model import Step
+from app.model import Step, TransferSpec
 from app.ports import Made, Provider, StepContext
-from app.transfer.bag import BagInfo, close_bag, write_bag
-from app.transfer.hashing import hash_image
+from app.transfer.bag import BLOCKS, TAG_MANIFEST, BagDigests, BagInfo, FileDigest, close_bag, write_bag
+from app.transfer.digests import DigestMap
+from app.transfer.hashing import ImageDigests, hash_image
 from app.transfer.journal import Journal
-from app.transfer.transfer import Meter, Transfer
+from app.transfer.meter import Meter
+from app.transfer.shape import block_count
+from app.transfer.storage import IMAGE
+from app.transfer.transfer import DIGESTS, JOURNAL, Transfer
 
+T = TypeVar("T")
 _POLL_S = (0.5, 10.0)
 
 
@@ -60,6 +68,7 @@ class StepRunner:
         self._work = work
         self._clock = clock
         self._version = version
+        self._sealable: dict[str, BagDigests] = {}
 
     def places(self, history: History) -> Places:
         item = history.item or history.id
@@ -198,18 +207,16 @@ class StepRunner:
         assert shape is not None and history.item is not None
         if places.final.exists():
             return {"item": history.item}  # sealed already: a seal was interrupted after its rename
-        for folder in (places.partial, places.image.parent, places.work):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         holding = self.holding(history, step)
         acq = history.id
 
         def meter(seen: Meter) -> None:
             self._board.progress(
                 acq,
-                step=f"{step.title}" if seen.phase == "downloading" else f"{step.title}: {seen.phase}",
+                step=step.title if seen.phase == "downloading" else f"{step.title}: {seen.phase}",
                 bytes_done=seen.bytes_done,
                 bytes_total=seen.bytes_total,
-                rate=int(seen.rate),
+                rate=seen.rate,
                 eta_s=seen.eta_s,
                 percent=100 * seen.blocks_done // seen.blocks_total if seen.blocks_total else None,
                 lease=holding.grant.lease if holding.grant else None,
@@ -248,36 +255,27 @@ class StepRunner:
         if places.final.exists():
             return {}
         loop = asyncio.get_running_loop()
-        stop = threading.Event()
         began = self._clock.monotonic()
 
         def progress(done: int) -> None:
-            rate = int(done / max(self._clock.monotonic() - began, 0.001))
-            loop.call_soon_threadsafe(
-                lambda: self._board.progress(
-                    history.id,
-                    bytes_done=done,
-                    bytes_total=shape.size_bytes,
-                    percent=100 * done // shape.size_bytes,
-                    rate=rate,
-                    eta_s=(shape.size_bytes - done) // rate if rate else None,
-                )
-            )
+            loop.call_soon_threadsafe(self._hashed, history.id, done, shape.size_bytes, began)
 
-        journal = Journal.load(places.work, shape, self._snapshot(history))
-        task = asyncio.create_task(
-            asyncio.to_thread(hash_image, places.image, shape, journal.digests(), progress, stop)
-        )
-        try:
-            digests = await asyncio.shield(task)
-        except asyncio.CancelledError:
-            stop.set()
-            await asyncio.wait({task})
-            raise
-        snapshot = self._snapshot(history)
-        await asyncio.to_thread(write_bag, places.partial, self._bag_info(history, snapshot), digests)
+        digests = await _in_thread(lambda stop: _hash_at_rest(places, shape, progress, stop))
+        info = self._bag_info(history, self._snapshot(history))
+        self._sealable[history.id] = await asyncio.to_thread(write_bag, places.partial, info, digests)
         self._board.set(history.id, rate=None, eta_s=None, sha256=digests.sha256)
-        return {"sha256": digests.sha256}
+        return {"sha256": digests.sha256, "root": digests.root}
+
+    def _hashed(self, acq: str, done: int, size: int, began: float) -> None:
+        rate = int(done / max(self._clock.monotonic() - began, 0.001))
+        self._board.progress(
+            acq,
+            bytes_done=done,
+            bytes_total=size,
+            percent=100 * done // size,
+            rate=rate,
+            eta_s=(size - done) // rate if rate else None,
+        )
 
     def _snapshot(self, history: History) -> str:
         return next(iter(history.made.values())).resource
@@ -299,44 +297,95 @@ class StepRunner:
         )
 
     async def _seal(self, history: History, step: Step) -> dict[str, Any]:
-        places, shape = self.places(history), history.plan.transfer
-        assert shape is not None and history.item is not None
-        if history.item in self._record.items:
-            return {"item": history.item}
+        places, shape, item = self.places(history), history.plan.transfer, history.item
+        assert shape is not None and item is not None
+        if item in self._record.items:
+            return {"item": item}
+        digests = await self._digests(history, step)
+        where = self._where(history, step)
         intent = self._record.intent(
             "evidence.seal",
-            f"Seal {history.item}: close the bag of {history.plan.target.id}.",
-            item=history.item,
+            f"Seal {item}: close the bag of {history.plan.target.id}.",
+            item=item,
             authority=self._record.authority(history, history.approved_by),
-            **self._where(history, step),
+            **where,
         )
         try:
-            sealed = await asyncio.to_thread(close_bag, places.partial, places.final, shape)
+            await asyncio.to_thread(close_bag, places.partial, places.final)
         except (Fault, OSError) as error:
             fault = error if isinstance(error, Fault) else Broken(f"the bag cannot be closed: {error}")
-            self._record.failed(
-                intent, f"{history.item} was not sealed.", fault, item=history.item, **self._where(history, step)
-            )
+            self._record.failed(intent, f"{item} was not sealed: {fault.message}.", fault)
             raise fault from error
-        digests = [
-            {"of": name, "alg": "sha256", "hex": value, "bytes": str(size), "stage": "rest"}
-            for name, (value, size) in sorted(sealed.items())
-        ]
+        size = str(shape.size_bytes)
         self._record.result(
             intent,
-            f"{history.item} is sealed: {shape.size_bytes} bytes of {history.plan.target.id}, "
-            f"SHA-256 {sealed['data/disk.raw'][0]}.",
-            item=history.item,
-            digests=digests,
-            coverage={
-                "expected_bytes": str(shape.size_bytes),
-                "read_bytes": str(shape.size_bytes),
-                "unreadable": [],
-            },
-            **self._where(history, step),
+            f"{item} is sealed: {size} bytes of {history.plan.target.id}, SHA-256 {digests.image.sha256}.",
+            digests=digests.custody(),
+            coverage={"expected_bytes": size, "read_bytes": size, "unreadable": []},
         )
-        self._board.set(history.id, sha256=sealed["data/disk.raw"][0])
-        return {"item": history.item}
+        self._sealable.pop(history.id, None)
+        shutil.rmtree(places.work, ignore_errors=True)  # index and journal; the bag has what lasts
+        self._board.set(history.id, sha256=digests.image.sha256, bytes_done=shape.size_bytes)
+        return {"item": item}
+
+    async def _digests(self, history: History, step: Step) -> BagDigests:
+        """What is about to be sealed. After a restart it is measured again, never taken from a file."""
+        known = self._sealable.get(history.id)
+        if known is not None:
+            return known
+        places = self.places(history)
+        if places.final.exists():
+            return await asyncio.to_thread(_measure, places.final)
+        await self._hash(history, step)
+        return self._sealable[history.id]
+
+
+def _hash_at_rest(
+    places: Places, shape: TransferSpec, progress: Callable[[int], None], stop: threading.Event
+) -> ImageDigests:
+    known = DigestMap(places.work / DIGESTS, block_count(shape))
+    try:
+        journal = Journal(places.work / JOURNAL, shape, None)
+        try:
+            journal.load(known, stop)
+        finally:
+            journal.close()
+        return hash_image(places.image, shape, known, progress, stop, blocks_file=places.work / "blocks.packed")
+    finally:
+        known.close()
+
+
+def _measure(bag: Path) -> BagDigests:
+    """The digests of a bag that a seal left behind after its rename: every byte is read again."""
+    reason = check_bag(bag)
+    if reason is not None:
+        raise Broken(f"the bag {bag.name} is not whole: {reason}", next="keep it as it is and acquire again")
+
+    def digest(name: str) -> FileDigest:
+        content = (bag / name).read_bytes()
+        return FileDigest(of=name, sha256=hashlib.sha256(content).hexdigest(), bytes=len(content))
+
+    image = bag / IMAGE
+    listed = (bag / "manifest-sha256.txt").read_text("utf-8").split()[0]
+    return BagDigests(
+        tag_manifest=digest(TAG_MANIFEST),
+        image=FileDigest(of=IMAGE, sha256=listed, bytes=image.stat().st_size),
+        blocks=digest(BLOCKS),
+    )
+
+
+async def _in_thread(work: Callable[[threading.Event], T]) -> T:
+    """Run in a thread; cancelled, the thread is told to stop and waited for."""
+    stop = threading.Event()
+    task = asyncio.create_task(asyncio.to_thread(work, stop))
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        stop.set()
+        await asyncio.wait({task})
+        if not task.cancelled():
+            task.exception()
+        raise
 
 
 class _Runs:

@@ -26,7 +26,9 @@ from app.case.readmodel import ReadModel
 from app.clock import Clock, stamp
 from app.credentials.broker import Broker
 from app.credentials.policy import with_leases
-from app.custody import Ledger, Signer, load_key
+from app.custody.keys import Signer
+from app.custody.keys import load as load_key
+from app.custody.ledger import Ledger
 from app.faults import Fault, Refused, SigningLocked, Usage
 from app.locations import Locations
 from app.model import Plan, PlanWarning
@@ -86,10 +88,9 @@ class CaseAgent:
         record.load()
         listener.append(record.appended)
         self._facts()
-        crashed = record.last_op
+        crashed, last = ledger.crashed, record.last_ts
         record.fact("agent.start", f"The agent starts (jumpbag {VERSION}, process {os.getpid()}).")
-        record.last_op = crashed
-        self.recovering = recover.announce(record, self.clock)
+        recover.announce(record, self.clock, crashed, last)
         self.record = record
         self.beat()
 

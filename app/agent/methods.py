@@ -10,7 +10,7 @@ import msgspec
 
 from app.agent.case_agent import CaseAgent
 from app.agent.server import Handler, Peer
-from app.custody import verify
+from app.custody.verify import verify
 from app.faults import Usage
 
 
@@ -100,7 +100,7 @@ def methods(agent: CaseAgent) -> tuple[dict[str, Handler], Callable[[Peer], None
         return {"lease": params["lease"], "state": "revoked"}
 
     async def check(peer: Peer, params: dict[str, Any]) -> Any:
-        found = await asyncio.to_thread(verify, agent.case.path, None, bool(params.get("log_only", False)))
+        found = await asyncio.to_thread(verify, agent.case.path, log_only=bool(params.get("log_only", False)))
         return msgspec.to_builtins(found)
 
     async def stop(peer: Peer, params: dict[str, Any]) -> Any:

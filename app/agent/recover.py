@@ -5,29 +5,28 @@ from __future__ import annotations
 from app.acquisition.record import History, Record
 from app.acquisition.steps import StepRunner
 from app.clock import Clock, parse_stamp
-from app.custody import Entry
+from app.custody.ledger import Entry
 from app.faults import Fault
 from app.model import Step
 from app.ports import Made
 
 
-def announce(record: Record, clock: Clock) -> bool:
-    """``agent.recover``, if the last agent did not stop in order; whether it did not.
+def announce(record: Record, clock: Clock, crashed: bool, last_ts: str) -> bool:
+    """``agent.recover``, if the last agent ``crashed`` or left something unfinished; whether it did.
 
     Its checkpoint is written by the ledger.
     """
     unfinished = [history.id for history in record.histories.values() if history.running]
     intents = record.open_intents()
-    crashed = record.last_op not in ("agent.stop", "log.checkpoint", "case.open") or bool(intents)
-    if not crashed and not unfinished:
+    if not crashed and not intents and not unfinished:
         return False
-    gap = max(0, int((clock.now() - parse_stamp(record.last_ts)).total_seconds()))
+    gap = max(0, int((clock.now() - parse_stamp(last_ts)).total_seconds()))
     record.fact(
         "agent.recover",
         f"The agent is back after {gap} s without one: {len(intents)} open intents, "
         f"{len(unfinished)} unfinished acquisitions.",
         params={
-            "last_event": record.last_ts,
+            "last_event": last_ts,
             "gap_s": gap,
             "open": [{"line": intent.line, "op": intent.op, "corr": intent.corr} for intent in intents],
             "acquisitions": unfinished,

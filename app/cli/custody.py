@@ -15,8 +15,7 @@ from app.case.folder import find
 from app.cli.output import emit, emit_line, fields, size, table
 from app.cli.session import Session
 from app.clock import parse_stamp, stamp
-from app.custody import exit_code
-from app.custody import verify as check
+from app.custody.verify import verify as check
 from app.faults import Usage
 from app.text import visible
 
@@ -111,8 +110,8 @@ def verify(session: Session) -> int:
             path = find(options.path, session.locations, session.cases).path
         except Usage:
             raise Usage(f"there is nothing at {visible(options.path)}", next="name a case or a bag") from None
-    found = check(path, options.key, options.log_only)
-    code = exit_code(found)
+    found = check(path, options.key, log_only=options.log_only)
+    code = found.exit_code
     if session.json:
         emit(msgspec.to_builtins(found))
         return code

@@ -8,11 +8,13 @@ import msgspec
 
 from app.model.inventory import Cloud
 
-LeaseState = Literal["live", "expired", "revoked", "refused"]
+LeaseState = Literal["live", "expired", "revoked", "refused", "lost"]
 
 
 class Lease(msgspec.Struct, frozen=True, kw_only=True):
-    """``scope`` is what it is for ("observe", "A-0007 collect"); times are RFC 3339 UTC."""
+    """``scope`` is what it is for ("browse", "A-0007 collect"); times are RFC 3339 UTC.
+
+    ``lost``: the agent that held it is gone, and the secret with it; the cloud honours it until ``expires``."""
 
     id: str
     cloud: Cloud

@@ -1,0 +1,1 @@
+"""AWS: the ports of the core, implemented with aiobotocore."""

@@ -1,0 +1,247 @@
+"""One mapping from what the SDK raises to :mod:`app.faults`.
+
+AWS's own text is shown for refusals alone, cut and made visible: the answer to a bad signature
+repeats the canonical request, and with it the session token.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from botocore import exceptions as sdk
+from botocore.parsers import ResponseParserError
+
+from app.faults import (
+    CloudFault,
+    CredentialExpired,
+    CredentialNeeded,
+    Denied,
+    Fault,
+    Gone,
+    Throttled,
+    Unavailable,
+    Untrusted,
+    Usage,
+)
+from app.text import visible
+
+_EXPIRED = frozenset({"ExpiredToken", "ExpiredTokenException", "RequestExpired", "TokenRefreshRequired"})
+_REFUSED = frozenset({
+    "AuthFailure", "IncompleteSignature", "InvalidAccessKeyId", "InvalidClientTokenId", "InvalidIdentityToken",
+    "InvalidSignatureException", "MissingAuthenticationToken", "MissingAuthenticationTokenException",
+    "OptInRequired", "RequestTimeTooSkewed", "SignatureDoesNotMatch", "UnrecognizedClientException",
+})  # fmt: skip
+_DENIED = frozenset({
+    "AccessDenied", "AccessDeniedException", "Client.UnauthorizedOperation", "DEPENDENCY_ACCESS_DENIED",
+    "NotAuthorized", "UNAUTHORIZED_ACCOUNT", "UnauthorizedAccess", "UnauthorizedOperation",
+})  # fmt: skip
+_THROTTLED = frozenset({
+    "ACCOUNT_THROTTLED", "BandwidthLimitExceeded", "ConcurrentSnapshotLimitExceeded",
+    "DEPENDENCY_REQUEST_THROTTLED", "EC2ThrottledException", "PriorRequestNotComplete",
+    "RESOURCE_LEVEL_THROTTLE", "RequestLimitExceeded",
+    "RequestThrottled", "RequestThrottledException", "SlowDown", "SnapshotCreationPerVolumeRateExceeded",
+    "ThrottledException", "Throttling", "ThrottlingException", "TooManyRequestsException",
+})  # fmt: skip
+_GONE = frozenset({
+    "DEPENDENCY_RESOURCE_NOT_FOUND", "NoSuchEntity", "NotFoundException", "ResourceNotFoundException",
+    "SNAPSHOT_NOT_FOUND",
+})  # fmt: skip
+_LATER = frozenset({
+    "InternalError", "InternalFailure", "InternalServerError", "InternalServerException", "RequestTimeout",
+    "RequestTimeoutException", "ServiceUnavailable", "ServiceUnavailableException", "Unavailable",
+})  # fmt: skip
+
+_NO_BASE_CREDENTIALS: tuple[type[Exception], ...] = (
+    sdk.NoCredentialsError,
+    sdk.PartialCredentialsError,
+    sdk.CredentialRetrievalError,
+    sdk.ProfileNotFound,
+    sdk.ConfigNotFound,
+    sdk.ConfigParseError,
+    sdk.MetadataRetrievalError,
+    sdk.SSOError,
+    sdk.TokenRetrievalError,
+    sdk.InvalidConfigError,
+    sdk.UnauthorizedSSOTokenError,
+    sdk.RefreshWithMFAUnsupportedError,
+)
+_TRANSPORT: tuple[type[Exception], ...] = (
+    sdk.HTTPClientError,
+    sdk.ConnectionError,
+    ResponseParserError,
+    TimeoutError,
+    OSError,
+)
+
+_TOKENISH = re.compile(r"[A-Za-z0-9+/=]{100,}|A[KS]IA[A-Z0-9]{12,}")
+_ENCODED = re.compile(r"\s*Encoded authorization failure message:.*", re.DOTALL)
+
+
+class AnswerTooLong(Exception):
+    """The answer is longer than any answer of that service may be."""
+
+
+class Redirected(Exception):
+    """The endpoint answers with another address; these APIs do not."""
+
+
+_DISBELIEVED = {
+    AnswerTooLong: "the answer is too long to be right",
+    Redirected: "the endpoint redirects elsewhere",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """Which call it is, for pacing and for messages.
+
+    ``operation`` is the API's own name; ``subject`` the object in plain words; ``base``: it is
+    signed with the base identity, not with a lease.
+    """
+
+    service: str
+    operation: str
+    account: str
+    region: str
+    subject: str
+    base: bool = False
+
+    @property
+    def name(self) -> str:
+        return f"{self.service}:{self.operation}"
+
+    def __str__(self) -> str:
+        place = f" in account {self.account}" if self.account else ""
+        return f"{self.name} on {visible(self.subject, cap=80)}{place}, {self.region}"
+
+
+def fault_of(error: Exception, call: Call) -> Fault:
+    """The fault that ``error`` means; faults pass through."""
+    if isinstance(error, Fault):
+        return error
+    if isinstance(error, sdk.ClientError):
+        return _answered(error, call)
+    if isinstance(error, _NO_BASE_CREDENTIALS):
+        return no_credentials(error)
+    if isinstance(error, sdk.SSLError):
+        return Untrusted(
+            f"{call}: the certificate of the endpoint does not verify",
+            next="check ca_bundle in [aws], the proxy of this host and the clock",
+            provider_code=type(error).__name__,
+        )
+    inner = type(error.kwargs.get("error")) if isinstance(error, sdk.HTTPClientError) else None
+    if inner in _DISBELIEVED:
+        return Untrusted(
+            f"{call}: {_DISBELIEVED[inner]}", next="check the endpoints in [aws]", provider_code=inner.__name__
+        )
+    if isinstance(error, _TRANSPORT):
+        return Unavailable(
+            f"{call}: no answer ({_plainly(error)})",
+            next="check the network and the proxy of this host, then try again",
+            provider_code=type(error).__name__,
+        )
+    if isinstance(error, sdk.BotoCoreError | ValueError):
+        return Usage(
+            f"{call}: the SDK refuses the call ({type(error).__name__})",
+            next="check region and endpoints in [aws]",
+            provider_code=type(error).__name__,
+        )
+    raise error
+
+
+def uncertain(fault: Fault) -> bool:
+    """Whether the call may have taken effect although no good answer came."""
+    return isinstance(fault, Unavailable) or fault.provider_code in {kind.__name__ for kind in _DISBELIEVED}
+
+
+def no_credentials(error: Exception | None) -> CredentialNeeded:
+    """The base identity cannot be had; the SDK's text is kept out, it may quote a file."""
+    code = type(error).__name__ if error is not None else "NoCredentials"
+    if isinstance(error, sdk.ProfileNotFound):
+        return CredentialNeeded(
+            f"the AWS profile {visible(error.kwargs.get('profile', '?'))} does not exist",
+            next="name another profile in [aws], or create it with aws configure",
+            provider_code=code,
+        )
+    return CredentialNeeded(
+        f"no AWS credentials for the base identity ({code})",
+        next="log in (aws sso login) or mend the profile in [aws], then try again",
+        provider_code=code,
+    )
+
+
+def _answered(error: sdk.ClientError, call: Call) -> Fault:
+    response = error.response
+    detail = response.get("Error") or {}
+    metadata = response.get("ResponseMetadata") or {}
+    status = int(metadata.get("HTTPStatusCode") or 0)
+    request_id = _request_id(metadata)
+    code = str(detail.get("Code") or status)
+    reason = response.get("Reason") or detail.get("Reason")
+    if isinstance(reason, str) and re.fullmatch(r"[A-Z_]{1,64}", reason):
+        code = reason
+    code = visible(code, cap=80)
+    said = _said(detail.get("Message"))
+
+    def make(kind: type[Fault], text: str, what_next: str) -> Fault:
+        where = f" [{code}, request {visible(request_id, cap=64)}]" if request_id else f" [{code}]"
+        return kind(f"{call}: {text}{where}", next=what_next, request_id=request_id, provider_code=code)
+
+    if code in _EXPIRED:
+        return make(
+            CredentialExpired,
+            "the credentials have expired",
+            "log in again (aws sso login), then try again" if call.base else "renew the lease; check the clock",
+        )
+    if code in _REFUSED:
+        whose = "the base identity" if call.base else "the lease"
+        return make(
+            CredentialNeeded,
+            f"AWS does not accept the credentials of {whose}",
+            "check the profile in [aws], the clock of this host, and that the region is enabled in that account",
+        )
+    if code in _DENIED:
+        return make(Denied, f"denied{said}", _ask(call))
+    if code in _THROTTLED or status == 429:
+        return make(Throttled, "AWS asks for fewer calls", "wait a minute, then try again")
+    if code in _GONE or code.endswith(".NotFound"):
+        return make(Gone, "it is not there (any more)", "check account, region and id")
+    if code in _LATER or status >= 500:
+        return make(Unavailable, "AWS had an error of its own", "try again in a minute")
+    return make(CloudFault, f"AWS refused{said}", "read what AWS says; check account, region and id")
+
+
+def _ask(call: Call) -> str:
+    if call.base:
+        return f"ask whoever gave you the base identity for {call.name}"
+    return f"ask the owner of account {call.account} to allow {call.name} for the role of [aws]"
+
+
+def _request_id(metadata: dict[str, object]) -> str | None:
+    found = metadata.get("RequestId")
+    if not found:
+        headers = metadata.get("HTTPHeaders")
+        found = headers.get("x-amzn-requestid") if isinstance(headers, dict) else None
+    return found if isinstance(found, str) and found else None
+
+
+def _said(message: object) -> str:
+    if not isinstance(message, str) or not message.strip():
+        return ""
+    text = _TOKENISH.sub("…", _ENCODED.sub("", message)).strip().rstrip(".")
+    return f": {visible(text, cap=240)}"
+
+
+def _plainly(error: Exception) -> str:
+    if isinstance(error, sdk.ConnectTimeoutError | sdk.ReadTimeoutError | TimeoutError):
+        return "timed out"
+    if isinstance(error, sdk.ProxyConnectionError):
+        return "the proxy cannot be reached"
+    if isinstance(error, sdk.ConnectionClosedError):
+        return "the connection was closed"
+    if isinstance(error, sdk.EndpointConnectionError):
+        return "the connection could not be made, or broke"
+    if isinstance(error, ResponseParserError):
+        return "it cannot be read"
+    return type(error).__name__

@@ -1,0 +1,62 @@
+"""``python -I -m providers.emulators --scenario DIR [--ready-file F] [--state-dir D]``: serves until SIGTERM."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import logging
+import os
+import signal
+import sys
+import tempfile
+from pathlib import Path
+
+from providers.emulators.range import DEFAULT_SCENARIO, serve_range
+from providers.emulators.scenario.model import ScenarioError
+
+
+async def serve(scenario: Path, state_dir: Path, ready_file: Path | None) -> None:
+    """Serves ``scenario`` until SIGTERM or SIGINT; prints the JSON of a ready range, and writes it to a file."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    async with serve_range(scenario, state_dir) as embedded:
+        text = json.dumps(embedded.ready())
+        if ready_file is not None:
+            _write_whole(ready_file, text + "\n")
+        print(text, flush=True)  # noqa: T201
+        await stop.wait()
+
+
+def _write_whole(path: Path, text: str) -> None:
+    """Readers see the whole file or none."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
+        file.write(text)
+    Path(name).replace(path)
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The program; 0 after a stop signal, 2 if the scenario cannot be served."""
+    parser = argparse.ArgumentParser(prog="python -m providers.emulators", description=__doc__)
+    parser.add_argument("--scenario", type=Path, default=DEFAULT_SCENARIO, metavar="DIR")
+    parser.add_argument("--ready-file", type=Path, metavar="F")
+    parser.add_argument("--state-dir", type=Path, metavar="D")
+    options = parser.parse_args(arguments)
+    logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(message)s")
+    try:
+        if options.state_dir is not None:
+            asyncio.run(serve(options.scenario, options.state_dir.resolve(), options.ready_file))
+        else:
+            with tempfile.TemporaryDirectory(prefix="jumpbag-range-") as folder:
+                asyncio.run(serve(options.scenario, Path(folder), options.ready_file))
+    except ScenarioError as error:
+        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

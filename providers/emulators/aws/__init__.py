@@ -1,0 +1,1 @@
+"""The embedded AWS: an aiohttp front over moto's EC2, with STS, Organizations, KMS and EBS direct of its own."""

@@ -1,0 +1,98 @@
+"""The scenario becomes state: roles, the examiner's key, instances, volumes, tags. Nothing of it is recorded."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from moto.ec2.models.elastic_block_store import Volume
+
+from providers.emulators.aws.compute import Compute
+from providers.emulators.aws.identities import Principal
+from providers.emulators.aws.roles import base_user, collect_role, external_id, responder_role
+from providers.emulators.aws.snapshots import SnapshotStore
+from providers.emulators.aws.world import World
+from providers.emulators.scenario.model import AwsInstance, Disk
+
+_LAUNCHED = timedelta(days=90)
+
+
+def build(world: World) -> Principal:
+    """Fills ``world`` and returns the examiner's user with its access key."""
+    world.snapshots = SnapshotStore(world)
+    world.compute = Compute(world)
+    external = external_id(world.scenario.name)
+    for account in world.aws.accounts:
+        if account.role:
+            role = collect_role(account.id, world.forensics, external, world.scenario.tag)
+            world.identities.add_role(role)
+    world.identities.add_role(responder_role(world.forensics))
+    number = 0
+    for order, instance in enumerate(world.aws.instances):
+        _run(world, instance, order, number)
+        number += len(instance.volumes)
+    return world.identities.add_user(base_user(world.forensics))
+
+
+def _run(world: World, wanted: AwsInstance, order: int, number: int) -> None:
+    state = world.compute.state(wanted.account, wanted.region)
+    subnet = list(state.get_default_subnets().values())[order % 3]
+    reservation = state.run_instances(
+        None,
+        1,
+        None,
+        [],
+        instance_type=wanted.type,
+        is_instance_type_default=False,
+        subnet_id=subnet.id,
+        region_name=wanted.region,
+        tags={},
+        nics=[],
+        security_group_ids=[],
+        launch_template={},
+        iam_instance_profile_name=None,
+        client_token="",
+        metadata_options={"HttpTokens": "required"},
+        associate_public_ip=False,
+    )
+    instance = reservation.instances[0]
+    # moto gives every instance a root volume of its own; the scenario says what is attached.
+    for mapping in list(instance.block_device_mapping.values()):
+        state.volumes.pop(mapping.volume_id, None)
+    instance.block_device_mapping.clear()
+    launched = (world.started - _LAUNCHED - timedelta(hours=7 * order)).replace(microsecond=0, tzinfo=None)
+    instance.id = world.new_id("i")
+    instance.image_id = world.new_id("ami")
+    instance.launch_time = launched
+    instance.virtualization_type = "hvm"
+    if wanted.volumes:
+        instance.root_device_name = wanted.volumes[0].device
+    # EC2 itself holds tag values to 256 characters; here a scenario may test what longer ones do.
+    state.tags[instance.id] = {"Name": wanted.name, **wanted.tags}
+    for offset, disk in enumerate(wanted.volumes):
+        _attach(world, state, instance, disk, number + offset, launched)
+
+
+def _attach(world: World, state: Any, instance: Any, disk: Disk, number: int, launched: datetime) -> None:
+    key = world.key(state.account_id, state.region_name, disk.kms)
+    volume = Volume(
+        state,
+        world.new_id("vol"),
+        disk.size_gib,
+        state.get_zone_by_name(instance.placement.zone),
+        encrypted=key is not None,
+        kms_key_id=key.arn if key else None,
+        volume_type="gp3",
+        iops=3000,
+        throughput=125,
+    )
+    volume.create_time = launched
+    state.volumes[volume.id] = volume
+    state.attach_volume(volume.id, instance.id, disk.device, delete_on_termination=True)
+    volume.attachment.attach_time = launched
+    instance.block_device_mapping[disk.device].attach_time = launched
+    if disk.tags:
+        state.tags[volume.id] = dict(disk.tags)
+    world.snapshots.add_volume(volume.id, disk, number)
+
+

@@ -1,0 +1,3 @@
+git pull
+sudo systemctl restart apache2
+exit

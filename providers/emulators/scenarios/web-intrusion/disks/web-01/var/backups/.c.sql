@@ -1,0 +1,2 @@
+-- customers
+INSERT INTO customers VALUES (1,'customer one','one@example.com'),(2,'customer two','two@example.com');

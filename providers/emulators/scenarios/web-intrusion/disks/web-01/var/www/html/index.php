@@ -1,0 +1,1 @@
+<?php require 'lib/shop.php'; shop_front();

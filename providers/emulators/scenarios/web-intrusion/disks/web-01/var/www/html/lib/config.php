@@ -1,0 +1,2 @@
+<?php
+return ['db' => 'mysql:host=db-01;dbname=shop', 'user' => 'shop'];

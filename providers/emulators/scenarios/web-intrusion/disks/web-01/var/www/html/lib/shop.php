@@ -1,0 +1,2 @@
+<?php
+function shop_front() { echo '<h1>Shop</h1>'; }

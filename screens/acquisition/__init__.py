@@ -1,0 +1,1 @@
+"""One acquisition: its steps and its custody lines."""

@@ -1,0 +1,150 @@
+"""What every screen of a case shares: the bars, the feed's changes, the one-second tick."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.events import Resize
+from textual.screen import Screen
+from textual.widget import Widget
+
+from app.faults import Fault
+from app.model.view import CaseSnapshot
+from screens.keymap import bindings, hints
+from screens.present import leases
+from screens.present.cells import Line
+from screens.present.context import beat_age, stale
+from screens.present.durations import age
+from screens.present.look import Look
+from screens.present.states import going_on, waiting
+from screens.widgets.context_bar import ContextBar
+from screens.widgets.countdown_list import CountdownList
+from screens.widgets.footer_line import FooterLine
+from screens.widgets.line_view import LinesView
+from screens.widgets.strips import Problem, Strips
+
+if TYPE_CHECKING:
+    from screens.root import Workbench
+
+Result = TypeVar("Result")
+SMALLEST = (60, 15)
+"""Below this many columns and lines a screen is one status line."""
+
+
+class CaseScreen(Screen[Result]):
+    """Subclasses give :meth:`body`, :attr:`crumbs` and react to :meth:`case_changed` and :meth:`tick`."""
+
+    BINDINGS: ClassVar[list[BindingType]] = bindings("everywhere", "back")
+    HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 (declared as it is by Textual)
+        (0, "-w0"),
+        (SMALLEST[0], "-w60"),
+        (100, "-w100"),
+        (160, "-w160"),
+    ]
+    VERTICAL_BREAKPOINTS = [(0, "-h0"), (SMALLEST[1], "-h15")]  # noqa: RUF012
+
+    @property
+    def bench(self) -> Workbench:
+        """The application, by its own type."""
+        return cast("Workbench", self.app)
+
+    @property
+    def look(self) -> Look:
+        return self.bench.look
+
+    @property
+    def crumbs(self) -> Sequence[str]:
+        """Where this screen is, after the case id."""
+        return ()
+
+    @property
+    def hints(self) -> Sequence[tuple[str, str]]:
+        """Keys named in the footer."""
+        return hints("back", "back") + hints("everywhere", "help")
+
+    def body(self) -> Iterable[Widget]:
+        """The widgets between the bars."""
+        raise NotImplementedError
+
+    def compose(self) -> ComposeResult:
+        yield ContextBar(look=self.look)
+        yield CountdownList(look=self.look, classes="-none")
+        yield Strips(look=self.look, classes="-none")
+        yield from self.body()
+        yield FooterLine(look=self.look)
+        yield LinesView(look=self.look, id="tiny")
+
+    def on_mount(self) -> None:
+        self.set_class(self.look.ascii, "-ascii")
+        self.call_after_refresh(self.case_changed)
+
+    def on_resize(self, event: Resize) -> None:
+        self.call_after_refresh(self.case_changed)
+
+    def case_changed(self) -> None:
+        """The case, the connection or the size changed. Widgets repaint only what differs."""
+        self.tick()
+
+    def tick(self) -> None:
+        """Once a second, and with every change: countdowns and bars."""
+        bench = self.bench
+        snapshot, now = bench.snapshot, bench.clock.now()
+        self.query_one(ContextBar).update_context(snapshot, bench.surroundings(), now)
+        self.query_one(CountdownList).update_leases(snapshot.leases, bench.shelf.names, now)
+        self.query_one(Strips).update_problems(
+            problems(snapshot, bench.link.state, bench.link.fault, self.look, bench)
+        )
+        self.query_one(FooterLine).update_footer(
+            (snapshot.case.id or bench.case_dir.name, *self.crumbs), self.hints
+        )
+        self.query_one("#tiny", LinesView).show([self._status_line()])
+
+    def action_back(self) -> None:
+        self.dismiss()
+
+    def _status_line(self) -> Line:
+        snapshot, look, now = self.bench.snapshot, self.look, self.bench.clock.now()
+        needs, running = waiting(snapshot.acquisitions), going_on(snapshot.acquisitions)
+        out: list[tuple[str, str]] = [(" ", "")]
+        nearest = leases.live(snapshot.leases)
+        if nearest:
+            out.extend([(f"{nearest[0].id} ", ""), leases.remaining(nearest[0], now, look), ("  ", "")])
+        if needs:
+            out.append((f"{look.warn} {len(needs)} waits  ", "need"))
+        out.append((f"{len(running)} running  ", ""))
+        out.append((f"{look.clean(snapshot.case.id, 20)}  enlarge to {SMALLEST[0]}x{SMALLEST[1]}", "dim"))
+        return tuple(out)
+
+
+def problems(
+    snapshot: CaseSnapshot, link: str, fault: Fault | None, look: Look, bench: Workbench
+) -> list[Problem]:
+    """What needs a person now, the gravest first, in plain words."""
+    now = bench.clock.now()
+    out: list[Problem] = []
+    if link == "gone":
+        why = look.clean(fault.message, 300) if fault else "the connection was lost"
+        out.append((f"Not connected to the agent: {why}", look.clean(fault.next, 200) if fault and fault.next else
+                    "it is tried again by itself; what is shown may be old"))  # fmt: skip
+    elif stale(snapshot, now):
+        old = age(beat_age(snapshot, now) or 0)
+        out.append((f"No sign of the agent for {old}", "it is being asked; what is shown may be old"))
+    if snapshot.agent.state == "locked":
+        out.append(
+            ("The custody signing key is locked: nothing can be started", "unlock it with the agent's passphrase")
+        )
+    if snapshot.agent.problem:
+        out.append((look.clean(snapshot.agent.problem, 400), ""))
+    for one in waiting(snapshot.acquisitions):
+        if one.state == "waiting_for_credentials":
+            why = look.clean(one.error or "its credentials ended", 300)
+            out.append(
+                (
+                    f"{look.clean(one.id)} waits: {why}",
+                    look.clean(one.next or "sign in; it goes on by itself", 200),
+                )
+            )
+    return out

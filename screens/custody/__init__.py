@@ -1,0 +1,1 @@
+"""The custody record: one event, and the verification of all."""

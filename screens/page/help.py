@@ -1,0 +1,57 @@
+"""The help page, generated from the registry of keys."""
+
+from __future__ import annotations
+
+from screens.keymap import KEYS, SECTIONS
+from screens.present.cells import Line, wrap
+from screens.present.look import Look
+
+
+def help_lines(width: int, look: Look) -> list[Line]:
+    """Every key with what it does, in one or two columns of sections; then what the glyphs mean."""
+    blocks = [_section(name, title, look, (width - 3) // 2 if width >= 110 else width)
+              for name, title in SECTIONS.items()]  # fmt: skip
+    blocks.append(_legend(look))
+    if width < 110:
+        return [line for block in blocks for line in (*block, ())][:-1]
+    half = (width - 3) // 2
+    total = sum(len(block) + 1 for block in blocks)
+    left: list[Line] = []
+    right: list[Line] = []
+    for block in blocks:
+        (left if len(left) + len(block) // 2 < total / 2 and not right else right).extend([*block, ()])
+    rows: list[Line] = []
+    for place in range(max(len(left), len(right))):
+        one = left[place] if place < len(left) else ()
+        other = right[place] if place < len(right) else ()
+        pad = half - sum(len(text) for text, _ in one)
+        rows.append((*one, (" " * (pad + 3), ""), *other))
+    return rows
+
+
+def _section(name: str, title: str, look: Look, width: int) -> list[Line]:
+    out: list[Line] = [((title, "strong"),)]
+    for key in KEYS:
+        if key.section != name:
+            continue
+        pieces = wrap(key.help, max(20, width - 14))
+        shown = look.plain(key.shown.translate({0x2191: "Up", 0x2193: "Down", 0x2190: "Left", 0x2192: "Right"}))
+        out.append(((f"  {(shown if look.ascii else key.shown):<11} ", "key"), (pieces[0], "")))
+        out.extend(((" " * 14, ""), (piece, "")) for piece in pieces[1:])
+    return out
+
+
+def _legend(look: Look) -> list[Line]:
+    rows = [
+        (look.live, "live", "live, running"),
+        (look.wait, "wait", "queued, scanning, under way"),
+        (look.idle, "dim", "not asked yet, idle"),
+        (look.done, "done", "done, sealed"),
+        (look.failed, "bad", "failed"),
+        (look.warn, "need", "needs a person"),
+        (look.lock, "lock", "locked: not tagged, or not reachable"),
+        (look.home, "accent", "the forensics account"),
+    ]
+    out: list[Line] = [(("Signs", "strong"),)]
+    out.extend(((f"  {glyph}           ", tone), (word, "")) for glyph, tone, word in rows)
+    return out

@@ -1,0 +1,132 @@
+"""The accounts pane: clouds, organisational units and accounts as one tree."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+
+from app.model import Account
+from app.model.view import Scan
+from screens.present.amounts import count
+from screens.present.cells import Line, Span, spread
+from screens.present.ids import CLOUDS
+from screens.present.look import Look
+from screens.present.shelf import AccountKey
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One row of the tree: a cloud, a unit (``path``) or an account."""
+
+    key: str
+    depth: int
+    label: str
+    account: Account | None = None
+    folded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far the inventory of one account is: regions scanned, running and failed."""
+
+    done: int = 0
+    running: int = 0
+    failed: int = 0
+    error: str = ""
+
+
+def progress_of(scans: Sequence[Scan]) -> dict[AccountKey, Progress]:
+    """Scans summed up per account."""
+    out: dict[AccountKey, Progress] = {}
+    for scan in scans:
+        key = (scan.cloud, scan.account)
+        was = out.get(key, Progress())
+        out[key] = Progress(
+            done=was.done + (scan.state == "done"),
+            running=was.running + (scan.state == "running"),
+            failed=was.failed + (scan.state == "failed"),
+            error=was.error or (scan.error or "" if scan.state == "failed" else ""),
+        )
+    return out
+
+
+def tree(accounts: Sequence[Account], folded: AbstractSet[str]) -> list[Node]:
+    """The visible rows: per cloud its units by path, each with its accounts, then the accounts at the root."""
+    out: list[Node] = []
+    clouds: dict[str, dict[str, list[Account]]] = {}
+    for account in accounts:
+        clouds.setdefault(account.cloud, {}).setdefault(account.path, []).append(account)
+    for cloud, units in clouds.items():
+        key = f"cloud\0{cloud}"
+        out.append(Node(key, 0, CLOUDS.get(cloud, cloud), folded=key in folded))
+        if key in folded:
+            continue
+        for path in sorted(units, key=lambda path: (path == "", path)):
+            depth = 1
+            if path:
+                key = f"unit\0{cloud}\0{path}"
+                out.append(Node(key, 1, path, folded=key in folded))
+                if key in folded:
+                    continue
+                depth = 2
+            out.extend(
+                Node(f"account\0{cloud}\0{one.id}", depth, one.name or one.id, account=one) for one in units[path]
+            )
+    return out
+
+
+def node_line(
+    node: Node,
+    counts: Mapping[AccountKey, tuple[int, int]],
+    progress: Mapping[AccountKey, Progress],
+    scope: AccountKey | None,
+    width: int,
+    look: Look,
+) -> Line:
+    """One row, with ``eligible/total`` or the reason why the account cannot be reached at the right."""
+    indent = "  " * node.depth
+    account = node.account
+    if account is None:
+        mark = look.shut if node.folded else look.open
+        tone = "strong" if node.depth == 0 else ""
+        return spread((((f" {indent}{mark} "), "dim"), (look.clean(node.label), tone)), (), width, look)
+    where = (account.cloud, account.id)
+    scan = progress.get(where, Progress())
+    eligible, total = counts.get(where, (0, 0))
+    name = look.clean(node.label)
+    right: Line
+    if account.reachable is False:
+        glyph: Span = (look.lock, "lock")
+        right = ((look.clean(account.reason or "not reachable", 60), "lock"), (" ", ""))
+        room = max(8, width - len(indent) - len(name) - 6)
+        right = ((right[0][0][:room] if len(right[0][0]) > room else right[0][0], "lock"), (" ", ""))
+    else:
+        glyph = _glyph(account, scan, look)
+        right = (*_counts(eligible, total, scan, look), (" ", ""))
+    tone = "accent" if scope == where else ("lock" if account.reachable is False else "")
+    left: Line = ((f" {indent}", ""), glyph, (" ", ""), (name, tone))
+    if account.forensics:
+        left = (*left, (" (home)", "dim"))
+    return spread(left, right, width, look)
+
+
+def _glyph(account: Account, scan: Progress, look: Look) -> Span:
+    if account.forensics:
+        return look.home, "accent"
+    if scan.running:
+        return look.wait, "wait"
+    return (look.live, "live") if account.reachable else (look.idle, "dim")
+
+
+def _counts(eligible: int, total: int, scan: Progress, look: Look) -> Line:
+    numbers: Line = ((count(eligible), "live" if eligible else "dim"), (f"/{count(total)}", "dim"))
+    if scan.running:
+        return (("scanning ", "wait"), *numbers) if total else (("scanning", "wait"),)
+    if scan.failed:
+        return (
+            ((f"{look.warn} partly ", "need"), *numbers) if scan.done else ((f"{look.warn} scan failed", "need"),)
+        )
+    if not scan.done and not total:
+        return ((look.none, "dim"),)
+    return numbers

@@ -1,0 +1,155 @@
+"""The context bar: who works where, with which power, and what ends next."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.model.view import CaseSnapshot
+from screens.present import leases
+from screens.present.amounts import plural
+from screens.present.cells import Line, Span, cells, fit_line
+from screens.present.durations import age, countdown, left, moment
+from screens.present.look import Look
+from screens.present.states import going_on, waiting
+
+STALE_AFTER_S = 6
+"""The agent writes its heartbeat every 2 s; three missed beats are a sign."""
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What the context bar needs besides the case: the connection, the chosen account, a moved clock."""
+
+    link: str = "connecting"
+    account: str = ""
+    skew_s: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Part:
+    rank: int  # 0 goes last when room is short
+    forms: tuple[Line, ...]  # longest first
+
+
+def beat_age(snapshot: CaseSnapshot, now: datetime) -> float | None:
+    """Seconds since the agent's last heartbeat, None if there never was one."""
+    beat = moment(snapshot.agent.beat)
+    return None if beat is None else max(0.0, (now - beat).total_seconds())
+
+
+def stale(snapshot: CaseSnapshot, now: datetime) -> bool:
+    """No heartbeat for too long, from an agent that has not said that it stopped."""
+    old = beat_age(snapshot, now)
+    return snapshot.agent.state != "stopped" and old is not None and old > STALE_AFTER_S
+
+
+def agent_word(snapshot: CaseSnapshot, now: datetime, link: str, look: Look) -> Span:
+    """State of the agent as glyph and word."""
+    if link == "connecting" and snapshot.agent.state == "stopped":
+        return f"{look.wait} agent starting", "wait"
+    if link == "gone":
+        return f"{look.failed} agent gone", "bad"
+    if stale(snapshot, now):
+        return f"{look.warn} stale {age(beat_age(snapshot, now) or 0)}", "need"
+    return {
+        "detached": (f"{look.live} agent detached", "live"),
+        "session": (f"{look.live} agent this session only", "wait"),
+        "locked": (f"{look.lock} agent locked", "need"),
+        "stopped": (f"{look.idle} agent stopped", "dim"),
+    }[snapshot.agent.state]
+
+
+def power_word(snapshot: CaseSnapshot, now: datetime, look: Look) -> Span:
+    """READ-ONLY, or ARMED with what is left of the write window."""
+    seconds = left(snapshot.agent.armed_until, now)
+    if seconds is not None and seconds > 0:
+        return f"{look.warn} ARMED {countdown(seconds)}", "need"
+    return "READ-ONLY", "strong"
+
+
+def context_line(snapshot: CaseSnapshot, around: Surroundings, now: datetime, width: int, look: Look) -> Line:
+    """The bar in ``width`` cells."""
+    case = snapshot.case
+    parts: list[_Part] = [_case(snapshot, look)]
+    if case.examiner:
+        parts.append(_Part(1, (((f"examiner {look.clean(case.examiner, 40)}", ""),),)))
+    where = look.clean(around.account, 60)
+    role = look.clean(case.role, 60).rsplit("/", 1)[-1]
+    if where or role:
+        both = f" {look.dot} ".join(piece for piece in (where, role) if piece)
+        parts.append(_Part(2, (((both, "accent"),), ((where or role, "accent"),))))
+    parts.append(_Part(8, ((power_word(snapshot, now, look),),)))
+    agent = agent_word(snapshot, now, around.link, look)
+    brief = (agent[0].replace("agent this session only", "session only").replace("agent ", ""), agent[1])
+    parts.append(_Part(5, ((agent,), (brief,))))
+    needs, running = waiting(snapshot.acquisitions), going_on(snapshot.acquisitions)
+    if needs:
+        text = plural(len(needs), "job waits", "jobs wait")
+        parts.append(
+            _Part(7, (((f"{look.warn} {text}", "need"),), ((f"{look.warn} {len(needs)} waits", "need"),)))
+        )
+    elif running:
+        parts.append(_Part(3, (((f"{len(running)} running", ""),),)))
+    nearest = leases.live(snapshot.leases)
+    if nearest:
+        text, tone = leases.remaining(nearest[0], now, look)
+        parts.append(
+            _Part(
+                9,
+                (
+                    ((f"lease {nearest[0].id} {look.wait} ", ""), (text, tone)),
+                    ((f"{nearest[0].id} ", ""), (text, tone)),
+                ),
+            )
+        )
+    warned: list[tuple[str, str, str]] = []
+    if case.protection == "file":
+        warned.append(("signing key in a plain file (weak)", "weak key", "key"))
+    if case.endpoints:
+        names = ", ".join(look.clean(one, 40) for one in case.endpoints)
+        warned.append((f"endpoint {names}", "endpoint", "endpoint"))
+    if warned:
+        forms = tuple(((" ".join(f"{look.warn} {one[form]}" for one in warned), "need"),) for form in range(3))
+        parts.append(_Part(7, forms))
+    if around.skew_s:
+        parts.append(_Part(6, (((f"{look.warn} clock moved {around.skew_s:+d} s", "need"),),)))
+    parts.append(_Part(0, (((now.strftime("%H:%M:%SZ"), ""),),)))
+    return _laid_out(parts, width, look)
+
+
+def _case(snapshot: CaseSnapshot, look: Look) -> _Part:
+    ident = look.clean(snapshot.case.id or "no case yet", 64)
+    title = look.clean(snapshot.case.title, 48)
+    short: Line = ((ident, "strong"),)
+    return _Part(6, ((*short, (f" {title}", "")), short) if title else (short,))
+
+
+def _laid_out(parts: Sequence[_Part], width: int, look: Look) -> Line:
+    """All parts at their longest if they fit; else those of least rank are shortened, then left out."""
+    chosen = dict.fromkeys(range(len(parts)), 0)
+
+    def line() -> Line:
+        out: list[Span] = [(" ", "")]
+        for place in sorted(chosen):
+            if len(out) > 1:
+                out.append((f" {look.rule} ", "dim"))
+            out.extend(parts[place].forms[chosen[place]])
+        return tuple(out)
+
+    by_rank = sorted(chosen, key=lambda place: parts[place].rank)
+    for place in by_rank:
+        while cells(line()) > width and chosen[place] + 1 < len(parts[place].forms):
+            chosen[place] += 1
+    for place in by_rank:
+        if cells(line()) <= width:
+            break
+        del chosen[place]
+    for place in reversed(by_rank):  # room that is left goes to what matters most
+        while chosen.get(place, 0) > 0:
+            chosen[place] -= 1
+            if cells(line()) > width:
+                chosen[place] += 1
+                break
+    return fit_line(line(), width, look)

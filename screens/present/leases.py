@@ -1,0 +1,109 @@
+"""Leases: countdowns, the line of live ones, and the rows of their screen."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+
+from app.model import Lease
+from screens.present.cells import Line, Span, cells, columns, share
+from screens.present.durations import countdown, hour_minute, left, urgency
+from screens.present.look import Look
+from screens.present.shelf import AccountKey
+from screens.present.states import state
+
+_TONES = {"calm": "", "soon": "wait", "now": "need", "over": "need"}
+
+
+def live(leases: Sequence[Lease]) -> list[Lease]:
+    """Live leases, the nearest expiry first."""
+    return sorted((one for one in leases if one.state == "live"), key=lambda one: (one.expires, one.id))
+
+
+def remaining(lease: Lease, now: datetime, look: Look) -> Span:
+    """The countdown of a live lease; in its last two minutes with glyph and word."""
+    seconds = left(lease.expires, now)
+    urgent = urgency(seconds)
+    if urgent == "now":
+        return f"{look.warn} {countdown(seconds)} expiring", "need"
+    if urgent == "over":
+        return f"{look.warn} expired", "need"
+    return countdown(seconds), _TONES[urgent]
+
+
+def account_of(lease: Lease, names: Mapping[AccountKey, str], look: Look) -> str:
+    """The account's name, its id where it has none."""
+    return look.clean(names.get((lease.cloud, lease.account)) or lease.account)
+
+
+def live_line(
+    leases: Sequence[Lease], names: Mapping[AccountKey, str], now: datetime, width: int, look: Look
+) -> Line:
+    """Every live lease on one line, as many as fit; the rest are counted (``l`` lists them)."""
+    found = live(leases)
+    for label, named in ((" leases ", True), (" ", True), (" leases ", False), (" ", False)):
+        line = _live_line(found, names, now, look, label, named)
+        if cells(line) <= width:
+            return line
+    kept = len(found)
+    while kept > 1:
+        kept -= 1
+        more = (f"{look.rule} +{len(found) - kept} more", "dim")
+        line = (*_live_line(found[:kept], names, now, look, " ", False), more)
+        if cells(line) <= width:
+            return line
+    return ((f" {len(found)} leases live", "dim"),)
+
+
+def _live_line(
+    found: Sequence[Lease], names: Mapping[AccountKey, str], now: datetime, look: Look, label: str, named: bool
+) -> Line:
+    line: list[Span] = [(label, "head")]
+    for place, one in enumerate(found):
+        where = f"{account_of(one, names, look)} {look.dot} " if named else ""
+        line += [
+            (f"{look.rule} " if place else "", "dim"),
+            (f"{look.clean(one.id, 24)} ", "strong"),
+            (f"{where}{look.clean(one.scope, 40)} ", "dim"),
+            remaining(one, now, look),
+            (" ", ""),
+        ]
+    return tuple(line)
+
+
+def lease_header(width: int, look: Look) -> Line:
+    """The column titles of the leases screen."""
+    return _line(
+        [(title, "head") for title in ("lease", "state", "left", "account", "for", "principal")], width, look
+    )
+
+
+def lease_line(one: Lease, names: Mapping[AccountKey, str], now: datetime, width: int, look: Look) -> Line:
+    """One row of the leases screen."""
+    tone = "" if one.state == "live" else "dim"
+    left_over = remaining(one, now, look) if one.state == "live" else (hour_minute(one.expires, now), "dim")
+    scope = look.clean(one.scope) + (f" ({look.clean(one.note)})" if one.note else "")
+    return _line(
+        [
+            (look.clean(one.id), "strong" if one.state == "live" else tone),
+            state(one.state, look),
+            left_over,
+            (account_of(one, names, look), tone),
+            (scope, tone),
+            (look.clean(one.principal), "dim"),
+        ],
+        width,
+        look,
+    )
+
+
+def _line(parts: Sequence[Span], width: int, look: Look) -> Line:
+    account = 18 if width >= 100 else 14
+    scope, principal = share(width - 1, [7, 10, 16, account], [2, 3])
+    return (
+        (" ", ""),
+        *columns(
+            [((part,), size) for part, size in zip(parts, (7, 10, 16, account, scope, principal), strict=True)],
+            look,
+        ),
+    )

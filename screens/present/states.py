@@ -1,0 +1,75 @@
+"""States as glyph, word and tone."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from app.model import ENDED, Acquisition
+from screens.present.cells import Span
+from screens.present.look import Look
+
+_WORDS: dict[str, tuple[str, str, str]] = {
+    # state: (name of the glyph in Look, word, tone)
+    "planned": ("idle", "planned", "dim"),
+    "approved": ("idle", "approved", "dim"),
+    "queued": ("wait", "queued", "wait"),
+    "running": ("live", "running", "live"),
+    "waiting_for_credentials": ("warn", "needs sign-in", "need"),
+    "paused": ("pause", "paused", "wait"),
+    "interrupted": ("warn", "interrupted", "need"),
+    "hashing": ("live", "hashing", "live"),
+    "sealing": ("live", "sealing", "live"),
+    "done": ("done", "sealed", "done"),
+    "failed": ("failed", "failed", "bad"),
+    "cancelled": ("none", "cancelled", "dim"),
+    # steps of an acquisition
+    "todo": ("idle", "to do", "dim"),
+    "skipped": ("none", "skipped", "dim"),
+    # leases
+    "live": ("live", "live", "live"),
+    "expired": ("idle", "expired", "dim"),
+    "revoked": ("none", "revoked", "dim"),
+    "refused": ("failed", "refused", "bad"),
+}
+NEEDS_A_PERSON = frozenset({"waiting_for_credentials", "interrupted", "failed"})
+
+
+def state(name: str, look: Look) -> Span:
+    """Glyph and word of a state, e.g. ``● running``; an unknown state shows as itself."""
+    glyph, word, tone = _WORDS.get(name, ("idle", look.clean(name, 24), ""))
+    return f"{getattr(look, glyph)} {word}", tone
+
+
+def step_state(name: str, look: Look) -> Span:
+    """The same for a step: a done step is done, not sealed."""
+    if name == "done":
+        return f"{look.done} done", "done"
+    return state(name, look)
+
+
+def acquisition_state(acquisition: Acquisition, look: Look) -> Span:
+    """The same for an acquisition: one that kept a snapshot only is done, one that made an item is sealed."""
+    if acquisition.state == "done" and not acquisition.item:
+        return f"{look.done} done", "done"
+    return state(acquisition.state, look)
+
+
+def waiting(acquisitions: Sequence[Acquisition]) -> list[Acquisition]:
+    """Those that need a person, in order.
+
+    A failed or interrupted one does not once a newer acquisition of the same target stands beside it.
+    """
+    newest: dict[tuple[str, str, str], str] = {}
+    for one in acquisitions:
+        newest[(one.cloud, one.account, one.target)] = one.id
+    return [
+        one
+        for one in acquisitions
+        if one.state in NEEDS_A_PERSON
+        and (one.state == "waiting_for_credentials" or newest[(one.cloud, one.account, one.target)] == one.id)
+    ]
+
+
+def going_on(acquisitions: Sequence[Acquisition]) -> list[Acquisition]:
+    """Those that have started and not ended."""
+    return [one for one in acquisitions if one.state not in ENDED and one.state not in ("planned", "approved")]

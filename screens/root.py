@@ -1,0 +1,321 @@
+"""The Textual application: it reads the case, paints it and passes commands on; all else lives in the agent."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import locale
+import os
+import signal
+import threading
+from collections.abc import Callable
+from pathlib import Path, PurePath
+from typing import Any, ClassVar, Literal
+
+from textual.app import App
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+
+from app.clock import Clock, SystemClock
+from app.faults import Fault
+from app.model.view import CaseSnapshot
+from screens.acquisition.screen import AcquisitionScreen
+from screens.base import CaseScreen
+from screens.commands import Connect
+from screens.credentials.screen import LeaseScreen
+from screens.custody.screen import VerifyScreen
+from screens.farewell import broken, farewell
+from screens.link import Link
+from screens.page.help import help_lines
+from screens.page.screen import PageScreen
+from screens.plan.screen import PlanScreen
+from screens.present.cells import Line
+from screens.present.context import Surroundings, stale
+from screens.present.events import event_page
+from screens.present.look import Look, choose_look
+from screens.present.shelf import Shelf
+from screens.reader import Reader
+from screens.theme import THEMES, choose_theme
+from screens.widgets.typed_confirm import Question, TypedConfirm
+from screens.workbench.screen import WorkbenchScreen
+
+POLL_S = 0.25
+TICK_S = 1.0
+_PING_EVERY_S = 5.0
+_SKEW_S = 5.0
+_HANGUP_S = 3.0
+
+
+class Workbench(App[str]):
+    """The screens of one case. Its return value is the sentence to print after it is gone."""
+
+    # The default screen's own sheet is not loaded by Textual, so it stands here.
+    CSS_PATH: ClassVar[list[str | PurePath]] = [
+        Path(__file__).with_name("frame.tcss"),
+        Path(__file__).parent / "workbench" / "workbench.tcss",
+    ]
+    TITLE = "jumpbag"
+    ENABLE_COMMAND_PALETTE = False
+    ALLOW_SELECT = False
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+c", "help_quit", "detach", show=False, system=True)]
+
+    def __init__(
+        self,
+        case_dir: Path,
+        sqlite: Path,
+        connect: Connect,
+        examiner: str,
+        *,
+        clock: Clock | None = None,
+        look: Look | None = None,
+        theme: str | None = None,
+    ) -> None:
+        super().__init__()
+        self.case_dir = case_dir
+        self.examiner = examiner
+        self.clock = clock or SystemClock()
+        self.look = look or choose_look(locale.getpreferredencoding(False))
+        self.snapshot = CaseSnapshot()
+        self.shelf = Shelf()
+        self.reader = Reader(sqlite)
+        self.link = Link(connect, examiner, self.clock, self._link_changed)
+        self.animation_level = "none"
+        for one in THEMES:
+            self.register_theme(one)
+        self.theme = theme or choose_theme(os.environ).name
+        self._started = (self.clock.now(), self.clock.monotonic())
+        self._pinged = 0.0
+        self._asked_for_accounts = False
+        self._stopped = False
+
+    def get_default_screen(self) -> Screen[Any]:
+        return WorkbenchScreen()
+
+    @property
+    def workbench(self) -> WorkbenchScreen:
+        """The screen with the four panes."""
+        screen = self.screen_stack[0]
+        assert isinstance(screen, WorkbenchScreen)
+        return screen
+
+    def on_mount(self) -> None:
+        loop = asyncio.get_running_loop()
+        for number, handler in ((signal.SIGHUP, self._hang_up), (signal.SIGTERM, self.action_detach)):
+            with contextlib.suppress(ValueError, RuntimeError):  # not the main thread
+                loop.add_signal_handler(number, handler)
+        self.call_after_refresh(self._begin)
+
+    def _begin(self) -> None:
+        """After the first frame: read, connect, count seconds."""
+        self.run_worker(self._read(), group="feed")
+        self.run_worker(self.link.run(), group="link")
+        self.set_interval(TICK_S, self._tick)
+
+    async def on_unmount(self) -> None:
+        await self.link.leave()
+        self.reader.close()
+
+    # The case
+
+    def surroundings(self) -> Surroundings:
+        """What the context bar shows besides the case."""
+        now, mono = self.clock.now(), self.clock.monotonic()
+        skew = (now - self._started[0]).total_seconds() - (mono - self._started[1])
+        name = ""
+        if self.screen_stack:
+            name = (
+                self.workbench.resources.scope_name
+                if self.workbench.is_attached and self.workbench.is_mounted
+                else ""
+            )
+        return Surroundings(self.link.state, name, round(skew) if abs(skew) > _SKEW_S else 0)
+
+    async def _read(self) -> None:
+        while True:
+            reading = await self.reader.poll()
+            if reading is not None:
+                self.snapshot, self.shelf = reading.snapshot, reading.shelf
+                self._case_changed()
+            await asyncio.sleep(POLL_S)
+
+    def _case_changed(self) -> None:
+        with self.batch_update():
+            for screen in self.screen_stack:
+                if isinstance(screen, CaseScreen) and screen.is_mounted:
+                    screen.case_changed()
+
+    def _link_changed(self) -> None:
+        if self.link.state == "attached" and not self._asked_for_accounts and not self.snapshot.accounts:
+            self._asked_for_accounts = True
+            self.refresh_inventory("accounts", None, quietly=True)
+        self._case_changed()
+
+    def _tick(self) -> None:
+        screen = self.screen
+        with self.batch_update():
+            for one in self.screen_stack if screen.is_modal else (screen,):
+                if isinstance(one, CaseScreen):
+                    one.tick()
+        if stale(self.snapshot, self.clock.now()) or self.snapshot.agent.state == "stopped":
+            mono = self.clock.monotonic()
+            if self.link.state == "attached" and mono - self._pinged >= _PING_EVERY_S:
+                self._pinged = mono
+                self.run_worker(self.link.check(), group="check", exclusive=True)
+
+    # What screens ask for
+
+    def say(self, text: str, severity: Literal["information", "warning", "error"] = "information") -> None:
+        """A toast; ``text`` is already harmless."""
+        self.notify(self.look.plain(text), severity=severity, markup=False, timeout=8)
+
+    def say_fault(self, fault: Fault) -> None:
+        """A refusal in plain words with the next step."""
+        text = self.look.clean(fault.message, 600)
+        if fault.next:
+            text += f"\n{self.look.arrow} {self.look.clean(fault.next, 400)}"
+        self.say(text, "error")
+
+    def ask(self, question: Question, then: Callable[[str], None]) -> None:
+        """Ask before something that cannot be taken back; ``then`` gets the reason."""
+
+        def answered(reason: str | None) -> None:
+            if reason is not None:
+                then(reason)
+
+        self.push_screen(TypedConfirm(question, self.look), answered)
+
+    def order(self, method: str, params: dict[str, Any], said: str = "") -> None:
+        """Send a command; a refusal is shown, nothing else happens."""
+        self.run_worker(self._order(method, params, said), group="orders")
+
+    async def _order(self, method: str, params: dict[str, Any], said: str) -> None:
+        try:
+            await self.link.call(method, params)
+        except Fault as fault:
+            self.say_fault(fault)
+            return
+        if said:
+            self.say(said)
+
+    def refresh_inventory(
+        self, scope: Literal["accounts", "resources"], accounts: list[str] | None, *, quietly: bool = False
+    ) -> None:
+        """Ask the clouds again; the answer comes through the read model."""
+        said = "" if quietly else f"Asking the clouds for {scope}; they appear as they come."
+        self.order("inventory.refresh", {"scope": scope, "accounts": accounts, "wait": False}, said)
+
+    def plan(self, target: str, crumb: str) -> None:
+        """The plan of a disk."""
+
+        def started(acquisition: str | None) -> None:
+            if acquisition:
+                self.say(f"{self.look.clean(acquisition)} is queued.")
+                self.workbench.show_acquisition(acquisition)
+
+        self.push_screen(PlanScreen(target, crumb), started)
+
+    def open_acquisition(self, acquisition: str) -> None:
+        """Its steps and custody lines."""
+        self.push_screen(AcquisitionScreen(acquisition))
+
+    def open_event(self, line: int) -> None:
+        """One custody line, whole."""
+        self.run_worker(self._open_event(line), group="event", exclusive=True)
+
+    async def _open_event(self, line: int) -> None:
+        body = await self.reader.event_body(line)
+        if body is not None:
+            look = self.look
+            self.push_screen(PageScreen(f"line {line:,}", lambda width: event_page(line, body, width, look)))
+
+    def verify(self) -> None:
+        """Check the record and the evidence now."""
+        self.push_screen(VerifyScreen())
+
+    @property
+    def fault_of_its_own(self) -> Exception | None:
+        """The exception that ended the screens, if one did."""
+        return self._exception
+
+    # Keys
+
+    def action_help(self) -> None:
+        if not isinstance(self.screen, PageScreen) or "help" not in self.screen.crumbs:
+            self.push_screen(PageScreen("help", self._help, "Keys"))
+
+    def _help(self, width: int) -> list[Line]:
+        return help_lines(width, self.look)
+
+    def action_leases(self) -> None:
+        if not isinstance(self.screen, LeaseScreen):
+            self.push_screen(LeaseScreen())
+
+    def action_help_quit(self) -> None:
+        self.say("q detaches; what runs goes on.")
+
+    def action_detach(self) -> None:
+        self.exit(farewell(self.snapshot, self.case_dir, self.link.state, self.look, self._stopped))
+
+    def action_stop_agent(self) -> None:
+        case = self.look.clean(self.snapshot.case.id or self.case_dir.name)
+        question = Question(
+            title="Stop the agent",
+            happens=(
+                "All that runs in this case stops where it is. It is not lost: resume goes on from there.",
+                "Every lease is dropped from memory.",
+                "To leave without stopping anything, press q instead.",
+            ),
+            word=case,
+            action="Stop the agent",
+            cancel="Let it run",
+        )
+        self.ask(question, self._stop_now)
+
+    def _stop_now(self, _: str) -> None:
+        self.run_worker(self._stop_agent(), group="stop", exclusive=True)
+
+    async def _stop_agent(self) -> None:
+        try:
+            await self.link.call("stop", {})
+        except Fault as fault:
+            self.say_fault(fault)
+            return
+        self._stopped = True
+        self.action_detach()
+
+    def _fatal_error(self) -> None:
+        # Textual would print a traceback with the values of all variables. A person gets a sentence instead
+        # (see run); under a test the exception itself is raised.
+        self._close_messages_no_wait()
+
+    def _hang_up(self) -> None:
+        """The terminal is gone: leave as ``q`` does, without ever writing to it again."""
+        silent = os.open(os.devnull, os.O_RDWR)
+        for number in (0, 1, 2):
+            os.dup2(silent, number)
+        os.close(silent)
+        # If the writer thread died on the lost terminal first, leaving in order may hang; then leave anyhow.
+        last = threading.Timer(_HANGUP_S, os._exit, (0,))
+        last.daemon = True
+        last.start()
+        self.action_detach()
+
+
+def run(
+    case_dir: Path,
+    sqlite: Path,
+    connect: Connect,
+    examiner: str,
+    *,
+    clock: Clock | None = None,
+    mouse: bool = True,
+) -> str | None:
+    """Open the screens of a case; returns the sentence to print after leaving.
+
+    ``sqlite`` is the read model (it need not exist yet), ``connect`` is called after the first frame.
+    """
+    bench = Workbench(case_dir, sqlite, connect, examiner, clock=clock)
+    said = bench.run(mouse=mouse)
+    if bench.return_code and said is None:
+        return broken(bench.fault_of_its_own, bench.snapshot, case_dir, bench.look)
+    return said

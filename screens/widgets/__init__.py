@@ -1,0 +1,1 @@
+"""Line-API widgets: they repaint only the cells whose text changed."""

@@ -1,0 +1,203 @@
+"""The base of every list and bar: lines drawn on demand, repainted only where their cells changed.
+
+Stock tables build a widget or a cell object per row and repaint whole rows; over ssh that is the
+difference between one kilobyte a second and seventy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from rich.cells import cell_len
+from rich.segment import Segment
+from rich.style import Style
+from textual.events import Resize
+from textual.geometry import Region, Size
+from textual.scroll_view import ScrollView
+from textual.strip import Strip
+
+from app.text import visible
+from screens.present.cells import TONES, Line
+from screens.present.look import UNICODE, Look
+
+
+class LineView(ScrollView, can_focus=False, inherit_bindings=False):
+    """Shows :meth:`line` for each of :meth:`line_count` lines. Call :meth:`repaint` after a change."""
+
+    COMPONENT_CLASSES: ClassVar[set[str]] = {f"line--{tone}" for tone in TONES} | {"line--cursor", "line--idle"}
+    ALLOW_SELECT = False
+    DEFAULT_CSS = """
+    LineView {
+        overflow-x: hidden;
+        overflow-y: auto;
+        scrollbar-size: 0 0;
+        background: $background;
+        color: $foreground;
+        & .line--dim { color: $tone-dim; }
+        & .line--strong { color: $tone-strong; text-style: bold; }
+        & .line--live { color: $tone-live; }
+        & .line--wait { color: $tone-wait; }
+        & .line--need { color: $tone-need; text-style: bold; }
+        & .line--done { color: $tone-done; }
+        & .line--bad { color: $tone-bad; text-style: bold; }
+        & .line--lock { color: $tone-lock; }
+        & .line--key { color: $tone-key; }
+        & .line--accent { color: $tone-accent; }
+        & .line--trough { color: $tone-trough; }
+        & .line--head { color: $tone-head; }
+        & .line--cursor { background: $cursor-ground; text-style: $cursor-style; }
+        & .line--idle { background: $cursor-idle-ground; text-style: $cursor-idle-style; }
+    }
+    """
+
+    def __init__(
+        self,
+        *,
+        look: Look = UNICODE,
+        id: str | None = None,  # noqa: A002 (Textual's own name)
+        classes: str | None = None,
+    ) -> None:
+        super().__init__(id=id, classes=classes)
+        self.look = look
+        self._painted: dict[int, tuple[Line, str]] = {}
+
+    # What subclasses say
+
+    def line(self, y: int) -> Line:
+        """The content of line ``y`` (0 is the first), no wider than :attr:`inner`."""
+        raise NotImplementedError
+
+    def line_count(self) -> int:
+        """How many lines there are."""
+        raise NotImplementedError
+
+    def mood(self, y: int) -> str:
+        """``cursor``, ``idle`` (the cursor of a list that has no focus) or ""."""
+        return ""
+
+    # What they get
+
+    @property
+    def inner(self) -> int:
+        """Width for lines, in cells."""
+        return self.scrollable_content_region.width
+
+    def resize_lines(self) -> None:
+        """Tell the scrolling how many lines there are now."""
+        size = Size(self.inner, self.line_count())
+        if size != self.virtual_size:
+            self.virtual_size = size
+            if self.styles.auto_dimensions:
+                self.refresh(layout=True)
+
+    def repaint(self) -> None:
+        """Refresh the cells that differ from what was last drawn, and nothing else."""
+        self.resize_lines()
+        top, height, width = self.scroll_offset.y, self.scrollable_content_region.height, self.inner
+        if not width or not self.is_attached:
+            return
+        regions: list[Region] = []
+        for row in range(height):
+            y = top + row
+            fresh = self._look_up(y)
+            drawn = self._painted.get(y)
+            if drawn == fresh:
+                continue
+            if drawn is None or drawn[1] != fresh[1]:
+                regions.append(Region(0, row, width, 1))
+            else:
+                start, end = _difference(drawn[0], fresh[0], width)
+                if end > start:
+                    regions.append(Region(start, row, end - start, 1))
+            self._painted[y] = fresh
+        if regions:
+            self.refresh(*regions)
+
+    def repaint_all(self) -> None:
+        """Draw every visible line anew (another width, another theme)."""
+        self._painted.clear()
+        self.resize_lines()
+        self.refresh()
+
+    def render_line(self, y: int) -> Strip:
+        position = y + self.scroll_offset.y
+        if len(self._painted) > 4096:
+            self._painted.clear()
+        found = self._painted[position] = self._look_up(position)
+        return self._strip(*found)
+
+    def on_resize(self, event: Resize) -> None:
+        self.repaint_all()
+
+    def _look_up(self, y: int) -> tuple[Line, str]:
+        if 0 <= y < self.line_count():
+            return self.line(y), self.mood(y)
+        return (), ""
+
+    def _strip(self, line: Line, mood: str) -> Strip:
+        base = self.visual_style.rich_style
+        over = self.get_component_rich_style(f"line--{mood}", partial=True) if mood else Style.null()
+        segments: list[Segment] = []
+        for text, tone in line:
+            style = base + self.get_component_rich_style(f"line--{tone}", partial=True) if tone else base
+            # The second look: whatever a formatter forgot, no control character reaches the terminal.
+            shown = text if text.isprintable() else visible(text, cap=len(text) + 64)
+            segments.append(Segment(self.look.plain(shown), style + over))
+        return Strip(segments).adjust_cell_length(self.inner, base + over).simplify()
+
+
+class LinesView(LineView):
+    """A view of lines that are given to it."""
+
+    def __init__(
+        self,
+        lines: Sequence[Line] = (),
+        *,
+        look: Look = UNICODE,
+        id: str | None = None,  # noqa: A002
+        classes: str | None = None,
+    ) -> None:
+        super().__init__(look=look, id=id, classes=classes)
+        self._lines: Sequence[Line] = lines
+
+    def show(self, lines: Sequence[Line]) -> None:
+        """Replace the lines; only cells that differ are painted."""
+        grown = len(lines) != len(self._lines)
+        self._lines = lines
+        if grown and self.styles.auto_dimensions:
+            self.virtual_size = Size(self.inner, len(lines))
+            self.refresh(layout=True)
+        self.repaint()
+
+    @property
+    def text(self) -> str:
+        """What is shown, as plain text."""
+        return "\n".join("".join(text for text, _ in line) for line in self._lines)
+
+    def line(self, y: int) -> Line:
+        return self._lines[y]
+
+    def line_count(self) -> int:
+        return len(self._lines)
+
+
+def _difference(old: Line, new: Line, width: int) -> tuple[int, int]:
+    """The columns in which two lines differ, as (first, one past the last)."""
+    before = [(char, tone) for text, tone in old for char in text]
+    after = [(char, tone) for text, tone in new for char in text]
+    same = 0
+    for left, right in zip(before, after, strict=False):
+        if left != right:
+            break
+        same += 1
+    start = sum(cell_len(char) for char, _ in after[:same])
+    was = sum(cell_len(char) for char, _ in before)
+    now = sum(cell_len(char) for char, _ in after)
+    if was != now:
+        return start, min(width, max(was, now))
+    tail = 0
+    while tail < min(len(before), len(after)) - same and before[-1 - tail] == after[-1 - tail]:
+        tail += 1
+    end = now - sum(cell_len(char) for char, _ in after[len(after) - tail :]) if tail else now
+    return start, min(width, end)

@@ -1,0 +1,68 @@
+"""Lines that are read by scrolling: no cursor, the same keys as a list."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual.binding import BindingType
+from textual.content import Content
+
+from screens.keymap import bindings
+from screens.present.cells import Line
+from screens.widgets.line_view import LinesView
+
+
+class PageLines(LinesView, can_focus=True):
+    """Its border tells how much is below."""
+
+    DEFAULT_CSS = """
+    PageLines {
+        height: 1fr;
+        border: round $frame;
+        border-title-color: $title;
+        border-subtitle-color: $title;
+        padding: 0 1;
+        &:focus { border: round $frame-focus; border-title-color: $title-focus; border-title-style: bold; }
+    }
+    .-ascii PageLines { border: ascii $frame; }
+    .-ascii PageLines:focus { border: ascii $frame-focus; }
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = bindings("lists")
+
+    def show(self, lines: Sequence[Line]) -> None:
+        super().show(lines)
+        self._tell()
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        super().watch_scroll_y(old_value, new_value)
+        self._tell()
+
+    def repaint_all(self) -> None:
+        super().repaint_all()
+        self._tell()
+
+    def action_move(self, rows: int) -> None:
+        self._to(self.scroll_offset.y + rows)
+
+    def action_page(self, pages: int) -> None:
+        self._to(self.scroll_offset.y + pages * max(1, self.scrollable_content_region.height - 1))
+
+    def action_first(self) -> None:
+        self._to(0)
+
+    def action_last(self) -> None:
+        self._to(self.line_count())
+
+    def action_choose(self) -> None:
+        self.action_page(1)
+
+    def _to(self, y: int) -> None:
+        self.scroll_to(y=max(0, min(y, self.max_scroll_y)), animate=False, force=True, immediate=True)
+
+    def _tell(self) -> None:
+        below = self.line_count() - self.scroll_offset.y - self.scrollable_content_region.height
+        if self.scrollable_content_region.height:
+            text = f"{below} more below" if below > 0 else ""
+            self.border_subtitle = Content(text) if text else None
