@@ -114,8 +114,8 @@ class CaseScreen(Screen[Result]):
             out.extend([(f"{nearest[0].id} ", ""), leases.remaining(nearest[0], now, look), ("  ", "")])
         if needs:
             out.append((f"{look.warn} {len(needs)} waits  ", "need"))
-        out.append((f"{len(running)} running  ", ""))
-        out.append((f"{look.clean(snapshot.case.id, 20)}  enlarge to {SMALLEST[0]}x{SMALLEST[1]}", "dim"))
+        out.append((f"{sum(one not in needs for one in running)} running  ", ""))
+        out.append((f"needs {SMALLEST[0]}x{SMALLEST[1]}  {look.clean(snapshot.case.id, 20)}", "dim"))
         return tuple(out)
 
 

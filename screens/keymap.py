@@ -38,10 +38,17 @@ SECTIONS = {
 }
 
 KEYS: tuple[Key, ...] = (
-    Key("everywhere", "question_mark", "help", "?", "help", "This page"),
-    Key("everywhere", "q", "detach", "q", "detach", "Leave; the agent and all that runs goes on"),
-    Key("everywhere", "l", "leases", "l", "leases", "Every lease with its countdown"),
-    Key("everywhere", "S", "stop_agent", "S", "stop agent", "Stop the agent of this case (asks for the case id)"),
+    Key("everywhere", "question_mark", "app.help", "?", "help", "This page"),
+    Key("everywhere", "q", "app.detach", "q", "detach", "Leave; the agent and all that runs goes on"),
+    Key("everywhere", "l", "app.leases", "l", "leases", "Every lease with its countdown"),
+    Key(
+        "everywhere",
+        "S",
+        "app.stop_agent",
+        "S",
+        "stop agent",
+        "Stop the agent of this case (asks for the case id)",
+    ),
     Key("back", "escape,minus", "back", "Esc -", "back", "Back to where you came from"),
     Key("panes", "1", "pane(1)", "1", "accounts", "Accounts"),
     Key("panes", "2", "pane(2)", "2", "resources", "Resources"),
@@ -88,5 +95,5 @@ def bindings(*sections: str) -> list[BindingType]:
 
 def hints(section: str, *actions: str) -> list[tuple[str, str]]:
     """(key, word) pairs of some actions of a section, in the order asked for."""
-    by_action = {key.action: key for key in KEYS if key.section == section}
+    by_action = {key.action.removeprefix("app."): key for key in KEYS if key.section == section}
     return [(by_action[action].shown, by_action[action].word) for action in actions]

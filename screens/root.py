@@ -136,6 +136,7 @@ class Workbench(App[str]):
             if reading is not None:
                 self.snapshot, self.shelf = reading.snapshot, reading.shelf
                 self._case_changed()
+            self._ask_for_accounts()
             await asyncio.sleep(POLL_S)
 
     def _case_changed(self) -> None:
@@ -145,10 +146,14 @@ class Workbench(App[str]):
                     screen.case_changed()
 
     def _link_changed(self) -> None:
-        if self.link.state == "attached" and not self._asked_for_accounts and not self.snapshot.accounts:
-            self._asked_for_accounts = True
-            self.refresh_inventory("accounts", None, quietly=True)
         self._case_changed()
+
+    def _ask_for_accounts(self) -> None:
+        """Once, in a case whose accounts nobody has seen yet."""
+        if self.link.state == "attached" and not self._asked_for_accounts:
+            self._asked_for_accounts = True
+            if not self.snapshot.accounts:
+                self.refresh_inventory("accounts", None, quietly=True)
 
     def _tick(self) -> None:
         screen = self.screen

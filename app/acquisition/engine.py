@@ -33,8 +33,8 @@ def _no_pickle(*_: Any) -> NoReturn:
 
 
 # DBOS picks the codec row by row, so a row written by somebody else could name pickle.
-_dbos_serialization.DefaultSerializer.serialize = _no_pickle  # type: ignore[method-assign]
-_dbos_serialization.DefaultSerializer.deserialize = _no_pickle  # type: ignore[method-assign]
+_dbos_serialization.DefaultSerializer.serialize = _no_pickle  # type: ignore[method-assign,assignment]
+_dbos_serialization.DefaultSerializer.deserialize = _no_pickle  # type: ignore[method-assign,assignment]
 
 
 class _Hooks:

@@ -190,7 +190,7 @@ class Acquisitions:
             if history.error:
                 fault = from_data(history.error)
                 ended |= {"error": fault.message, "next": fault.next, "step": "stopped"}
-            return ("done" if history.finished == "done" else _ended(history.finished)), ended
+            return _ended(history.finished), ended
         if history.wish == "cancel":
             control.cancel()
             return "queued", {}
@@ -380,7 +380,7 @@ class Acquisitions:
         return said
 
 
-def _ended(state: str) -> State:
+def _ended(state: str | None) -> State:
     if state == "done":
         return "done"
     return "cancelled" if state == "cancelled" else "failed"

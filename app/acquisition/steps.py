@@ -6,7 +6,7 @@ import asyncio
 import hashlib
 import shutil
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -162,7 +162,7 @@ class StepRunner:
             **{**self._where(history, step), "resource": found.resource},
         )
 
-    async def _again(self, holding: Holding, call: Callable[[], Any]) -> Any:
+    async def _again(self, holding: Holding, call: Callable[[], Awaitable[T]]) -> T:
         """A reading call; once more under a new lease when the cloud says that this one is over."""
         lease = holding.current().lease
         try:
@@ -188,9 +188,8 @@ class StepRunner:
         pause, ceiling = _POLL_S
         async with holding.kept():
             while True:
-                context = self.context(history)
                 percent, made = await self._again(
-                    holding, lambda context=context: actuator.probe(step, context, holding.current())
+                    holding, lambda: actuator.probe(step, self.context(history), holding.current())
                 )
                 self._board.progress(history.id, percent=percent, lease=holding.current().lease)
                 if made is not None:

@@ -33,8 +33,8 @@ def main() -> int:
         _tell(options.ready_fd, {"error": fault.data()})
         return fault.exit
     except OSError as error:
-        fault = Fault(f"the agent cannot start: {error}", next="check the case directory and its permissions")
-        _tell(options.ready_fd, {"error": fault.data()})
+        unusable = Fault(f"the agent cannot start: {error}", next="check the case directory and its permissions")
+        _tell(options.ready_fd, {"error": unusable.data()})
         return 2
 
 

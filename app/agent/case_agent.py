@@ -109,7 +109,7 @@ class CaseAgent:
             case, record, board, self.broker, providers, self._locations.work(case.log), self.clock, VERSION
         )
         self._providers = providers
-        await recover.close_intents(record, runner)
+        await recover.close_intents(record, runner, self.clock)
         holder: list[Acquisitions] = []
         engine = Engine(
             case.engine,

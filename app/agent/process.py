@@ -38,14 +38,14 @@ def alone(lock: Path) -> int:
     return descriptor
 
 
-def survives_logout(environ: dict[str, str] | None = None) -> bool:
+def survives_logout() -> bool:
     """Whether this agent outlives its user's last session.
 
     Without systemd-logind nothing ends it. With it, a process outside every session scope lives on if the
     user lingers (loginctl(1)); one inside a session scope lives on unless KillUserProcesses is set
     (logind.conf(5)).
     """
-    if not Path("/run/systemd/seats").exists():
+    if not Path("/run/systemd/system").exists():  # sd_booted(3)
         return True
     user = getpass.getuser()
     if Path("/var/lib/systemd/linger", user).exists():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from app.acquisition.record import History, Record
 from app.acquisition.steps import StepRunner
 from app.clock import Clock, parse_stamp
@@ -9,6 +11,9 @@ from app.custody.ledger import Entry
 from app.faults import Fault
 from app.model import Step
 from app.ports import Made
+
+_LAG_S = 120
+"""For this long a new object may not be listed yet (EC2 API Reference, "Eventual consistency")."""
 
 
 def announce(record: Record, clock: Clock, crashed: bool, last_ts: str) -> bool:
@@ -35,7 +40,7 @@ def announce(record: Record, clock: Clock, crashed: bool, last_ts: str) -> bool:
     return True
 
 
-async def close_intents(record: Record, runner: StepRunner) -> None:
+async def close_intents(record: Record, runner: StepRunner, clock: Clock) -> None:
     """Close each open intent: ``result`` if what it made is found, else ``abandoned``."""
     for intent in record.open_intents():
         made, why = None, "the agent ended before the answer was recorded"
@@ -43,11 +48,11 @@ async def close_intents(record: Record, runner: StepRunner) -> None:
         step = _step_of(intent, history)
         if history is not None and step is not None:
             try:
-                made = await _look(runner, history, step)
+                made = await _look(runner, history, step, _fresh(intent, clock), clock)
                 why = "nothing that it made was found"
             except Fault as fault:
                 why = f"what it made could not be looked for: {fault.message}"
-        members = {
+        members: dict[str, Any] = {
             name: intent.body[name]
             for name in ("cloud", "account", "region", "acq", "item", "lease", "principal")
             if name in intent.body
@@ -76,7 +81,17 @@ def _step_of(intent: Entry, history: History | None) -> Step | None:
     return step if step.kind == "act" else None
 
 
-async def _look(runner: StepRunner, history: History, step: Step) -> Made | None:
+def _fresh(intent: Entry, clock: Clock) -> bool:
+    return (clock.now() - parse_stamp(intent.ts)).total_seconds() < _LAG_S
+
+
+async def _look(runner: StepRunner, history: History, step: Step, fresh: bool, clock: Clock) -> Made | None:
+    """What the step made. Asked more than once when it may have been made only just now."""
     holding = runner.holding(history, step)
-    grant = await holding.ensure()
-    return await runner.provider(history).actuator.find(step, runner.context(history), grant)
+    actuator = runner.provider(history).actuator
+    for pause in (1.0, 2.0, 3.0, 0.0) if fresh else (0.0,):
+        found = await actuator.find(step, runner.context(history), await holding.ensure())
+        if found is not None or not pause:
+            return found
+        await clock.sleep(pause)
+    return None

@@ -67,10 +67,10 @@ def custody(session: Session) -> int:
             if not rest.endswith(b"\n"):
                 time.sleep(_POLL_S)
                 continue
-            body = _body(rest)
+            event = _body(rest)
             rest = b""
-            if body is not None:
-                _print(body, session.json)
+            if event is not None:
+                _print(event, session.json)
 
 
 def evidence(session: Session) -> int:

@@ -89,8 +89,19 @@ def _start(home: Path, scenario: Path, module: str) -> dict[str, Any]:
     problems = home / "clouds.log"
     with problems.open("wb") as log:
         child = subprocess.Popen(
-            [sys.executable, "-I", "-m", module, "--scenario", str(scenario), "--ready-file", str(ready_file)]
-            + ["--state-dir", str(home / "clouds"), "--idle-exit", "3600"],
+            [
+                *(
+                    sys.executable,
+                    "-I",
+                    "-m",
+                    module,
+                    "--scenario",
+                    str(scenario),
+                    "--ready-file",
+                    str(ready_file),
+                ),
+                *("--state-dir", str(home / "clouds"), "--idle-exit", "3600"),
+            ],
             stdin=subprocess.DEVNULL,
             stdout=subprocess.DEVNULL,
             stderr=log,

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Callable, Sequence
 from importlib import import_module, metadata
 from pathlib import Path
+from typing import NoReturn
 
 from app.case.folder import VERBS, CaseFolder
 from app.cli.output import failed, say
@@ -19,14 +20,14 @@ OpenUI = Callable[[CaseFolder, Session], int]
 
 
 class _Parser(argparse.ArgumentParser):
-    def error(self, message: str) -> None:  # type: ignore[override]
+    def error(self, message: str) -> NoReturn:
         say(f"jumpbag: {message}. Next: see `{self.prog} --help`.")
         raise SystemExit(2)
 
 
 def parser() -> argparse.ArgumentParser:
     """Every verb of the contract, and the options they share."""
-    shared = argparse.ArgumentParser(add_help=False)
+    shared = _Parser(add_help=False)
     shared.add_argument(
         "--json", action="store_true", default=argparse.SUPPRESS, help="one JSON document on stdout"
     )
@@ -113,7 +114,7 @@ def _target(made: argparse.ArgumentParser) -> None:
     made.add_argument("--route", default="auto", choices=("auto", "direct", "copy", "preserve"))
 
 
-def _case_verbs(made: argparse.ArgumentParser, shared: argparse.ArgumentParser) -> None:
+def _case_verbs(made: argparse.ArgumentParser, shared: _Parser) -> None:
     sub = made.add_subparsers(dest="subverb", required=True, parser_class=_Parser)
     made = sub.add_parser("create", help="a new case", parents=[shared])
     made.add_argument("id", metavar="ID")

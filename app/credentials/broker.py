@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import random
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -19,6 +20,8 @@ from app.ports import Grant, Identity, LeaseRequest
 _RENEW_AT = 2 / 3
 """Share of a lease's life after which it is renewed: a failed try still has a third of it left."""
 _MARGIN_S = 30.0
+_TRIES = 6
+"""Tries of a throttled or unreachable token service; the waits between them add up to half a minute."""
 
 
 class LeaseRecord(Protocol):
@@ -136,7 +139,14 @@ class Holding:
 
     async def _renew(self, replaces: str | None = None) -> None:
         old = self.grant.lease if self.grant else replaces
-        self.grant = await self._broker.issue(self, old)
+        for tries in range(1, _TRIES + 1):
+            try:
+                self.grant = await self._broker.issue(self, old)
+                break
+            except Fault as fault:  # each try is an act of its own in the record
+                if not fault.retryable or tries == _TRIES:
+                    raise
+                await self._broker.clock.sleep(2.0**tries * (0.25 + random.random() / 4))  # noqa: S311 - jitter
         self._news.set()
 
 
@@ -182,7 +192,7 @@ class Broker:
             op, params["replaces"] = "lease.renew", replaces
         intent = self._record.intent(
             op,
-            f"Ask for lease {lease} on {spec.role} for {holding.scope}.",
+            f"Ask for lease {lease} to {holding.scope}, as {spec.role}.",
             actor=holding.actor,
             authority=holding.authority,
             params=params,
@@ -211,7 +221,7 @@ class Broker:
         told["scope"] = holding.scope
         self._record.result(
             intent,
-            f"Lease {lease} on {spec.role} runs until {stamp(grant.expires)}.",
+            f"Lease {lease} runs until {stamp(grant.expires)}, as {spec.role}.",
             principal=grant.principal,
             request_id=grant.request_id,
             params=told,

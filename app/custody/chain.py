@@ -140,7 +140,7 @@ class Chain:
             if self.running:
                 self._warn(owed + ": the log ends in a crash")
             else:
-                self._find(owed, "event", line=self.owed.line)
+                self._find(owed, "event", line=self.owed.line + 1)
 
     # -- one line --------------------------------------------------------------------------------
 

@@ -187,7 +187,7 @@ def _manifest(path: Path, name: str) -> dict[str, str]:
         if not is_hex64(digest) or gap != "  " or not entry:
             raise Wrong(f"{name}: line {number} is not a SHA-256, two blanks and a path")
         parts = entry.split("/")
-        if not {"", ".", ".."}.isdisjoint(parts) or re.search(r"[\x00-\x1f\x7f%\\]", entry):
+        if entry == "-" or not {"", ".", ".."}.isdisjoint(parts) or re.search(r"[\x00-\x1f\x7f%\\]", entry):
             raise Wrong(f"{name}: line {number} names a path that no bag may hold")
         if entry in entries:
             raise Wrong(f"{name}: {visible(entry)} stands twice")

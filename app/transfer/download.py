@@ -122,7 +122,13 @@ class Download:
     # -- workers -----------------------------------------------------------------------------------
 
     async def _employ(self, slot: int) -> None:
-        worker = await WorkerProcess.start(slot, self._image_fd)
+        try:
+            worker = await WorkerProcess.start(slot, self._image_fd)
+        except OSError as error:
+            raise faults.Unavailable(
+                f"no transfer worker could be started: {error.strerror}",
+                next="look at the memory and the process limit of this host, then resume",
+            ) from None
         self._workers[slot] = worker
         ca_file, ca_path = system_ca()
         proxy, no_proxy = proxy_settings()
@@ -170,11 +176,7 @@ class Download:
             )
             return
         self._restarted.add(worker.slot)
-        try:
-            await self._employ(worker.slot)
-        except OSError as error:
-            self._end(faults.Unavailable(f"no transfer worker could be started: {error.strerror}", next="resume"))
-            return
+        await self._employ(worker.slot)
         if self._over.done():  # it came to an end meanwhile, and this one was not told
             self._workers[worker.slot].kill()
         elif self._stale:

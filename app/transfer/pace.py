@@ -8,6 +8,7 @@ from __future__ import annotations
 
 _LEAST_RATE = 0.5
 _BURST_S = 0.05
+_GRAIN = 1e-6  # of a token: sums of floats never quite reach one
 
 
 class Pace:
@@ -32,8 +33,8 @@ class Pace:
         burst = max(1.0, self.rate * _BURST_S)
         self._tokens = min(burst, self._tokens + (now - self._at) * self.rate)
         self._at = now
-        if self._tokens >= 1.0:
-            self._tokens -= 1.0
+        if self._tokens >= 1.0 - _GRAIN:
+            self._tokens = max(0.0, self._tokens - 1.0)
             return 0.0
         return (1.0 - self._tokens) / self.rate
 

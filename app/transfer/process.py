@@ -22,6 +22,7 @@ _CA_FILES = (
     "/etc/ssl/ca-bundle.pem",
     "/etc/ssl/cert.pem",
 )
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 class WorkerProcess:
@@ -35,7 +36,10 @@ class WorkerProcess:
 
     @classmethod
     async def start(cls, slot: int, image_fd: int) -> WorkerProcess:
-        """Start one. It gets the image's open file, three standard streams, and nothing else of ours."""
+        """Start one. It gets the image's open file, three standard streams, and nothing else of ours.
+
+        It dies with the thread that calls this (PR_SET_PDEATHSIG is about threads): the one that runs the loop.
+        """
         process = await asyncio.create_subprocess_exec(
             sys.executable,
             "-I",
@@ -113,9 +117,15 @@ def system_ca() -> tuple[str | None, str | None]:
 
 
 def proxy_settings() -> tuple[str, str]:
-    """``(proxy for https, hosts without proxy)`` as the environment names them, "" where it does not."""
+    """``(proxy for https, hosts without proxy)`` as the environment names them, "" where it does not.
+
+    Loopback, where the embedded clouds are, never goes through a proxy.
+    """
 
     def first(*names: str) -> str:
         return next((os.environ[name] for name in names if os.environ.get(name)), "")
 
-    return first("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"), first("no_proxy", "NO_PROXY")
+    direct = first("no_proxy", "NO_PROXY").strip()
+    if direct != "*":  # libcurl knows the star only when it stands alone
+        direct = ",".join(filter(None, [direct, *_LOOPBACK]))
+    return first("https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"), direct

@@ -53,6 +53,8 @@ class AwsActuator:
         _only_create(step)
         volume = _volume(step)
         call = Call("ec2", "CreateSnapshot", step.account, step.region, volume)
+        # In doubt until an answer settles it: a pause or a cancel may cut this short after the call has left.
+        self._doubtful.add(_key(step, context))
         try:
             answer = await self._clients.write(
                 call,
@@ -69,6 +71,7 @@ class AwsActuator:
             )
         except Fault as fault:
             if not uncertain(fault):
+                self._doubtful.discard(_key(step, context))
                 raise
             return await self._lost(fault, step, context, grant)
         made = _made(answer, volume, request_id(answer))
@@ -106,7 +109,6 @@ class AwsActuator:
 
     async def _lost(self, fault: Fault, step: Step, context: StepContext, grant: Grant) -> Made:
         """The call left and no good answer came: the snapshot may be there."""
-        self._doubtful.add(_key(step, context))
         try:
             found = await self._look(step, context, grant, _LOOKS_AFTER_DOUBT)
         except Fault:

@@ -1,4 +1,4 @@
-"""``python -I -m providers.emulators --scenario DIR [--ready-file F] [--state-dir D]``: serves until SIGTERM."""
+"""``python -I -m providers.emulators --scenario DIR [--ready-file F]``: serves until SIGTERM."""
 
 from __future__ import annotations
 
@@ -12,11 +12,11 @@ import sys
 import tempfile
 from pathlib import Path
 
-from providers.emulators.range import DEFAULT_SCENARIO, serve_range
+from providers.emulators.range import DEFAULT_SCENARIO, Range, serve_range
 from providers.emulators.scenario.model import ScenarioError
 
 
-async def serve(scenario: Path, state_dir: Path, ready_file: Path | None) -> None:
+async def serve(scenario: Path, state_dir: Path, ready_file: Path | None, idle_exit: float | None = None) -> None:
     """Serves ``scenario`` until SIGTERM or SIGINT; prints the JSON of a ready range, and writes it to a file."""
     stop = asyncio.Event()
     loop = asyncio.get_running_loop()
@@ -26,8 +26,24 @@ async def serve(scenario: Path, state_dir: Path, ready_file: Path | None) -> Non
         text = json.dumps(embedded.ready())
         if ready_file is not None:
             _write_whole(ready_file, text + "\n")
-        print(text, flush=True)  # noqa: T201
+        print(text, flush=True)
+        idle = asyncio.create_task(_idle(embedded, idle_exit, stop)) if idle_exit else None
         await stop.wait()
+        if idle is not None:
+            idle.cancel()
+
+
+async def _idle(embedded: Range, seconds: float, stop: asyncio.Event) -> None:
+    """Sets ``stop`` when no call came for that long: clouds that a demo left behind end by themselves."""
+    loop = asyncio.get_running_loop()
+    seen, since = -1, loop.time()
+    while loop.time() - since < seconds:
+        state = await asyncio.to_thread(embedded.state)
+        calls = sum(call["count"] for call in state["calls"])
+        if calls != seen:
+            seen, since = calls, loop.time()
+        await asyncio.sleep(min(30.0, seconds / 4))
+    stop.set()
 
 
 def _write_whole(path: Path, text: str) -> None:
@@ -44,16 +60,19 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--scenario", type=Path, default=DEFAULT_SCENARIO, metavar="DIR")
     parser.add_argument("--ready-file", type=Path, metavar="F")
     parser.add_argument("--state-dir", type=Path, metavar="D")
+    parser.add_argument("--idle-exit", type=float, metavar="SECONDS", help="end when no call came for so long")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(message)s")
     try:
         if options.state_dir is not None:
-            asyncio.run(serve(options.scenario, options.state_dir.resolve(), options.ready_file))
+            asyncio.run(
+                serve(options.scenario, options.state_dir.resolve(), options.ready_file, options.idle_exit)
+            )
         else:
             with tempfile.TemporaryDirectory(prefix="jumpbag-range-") as folder:
-                asyncio.run(serve(options.scenario, Path(folder), options.ready_file))
+                asyncio.run(serve(options.scenario, Path(folder), options.ready_file, options.idle_exit))
     except ScenarioError as error:
-        print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        print(f"error: {error}", file=sys.stderr)
         return 2
     return 0
 

@@ -128,9 +128,7 @@ def _write_config(embedded: Range, cloud: Any) -> None:
     ]
     if cloud is not None:
         user = cloud.user
-        secret = (
-            f"[{PROFILE}]\naws_access_key_id = {user.access_key}\naws_secret_access_key = {user.secret}\n"
-        )
+        secret = f"[{PROFILE}]\naws_access_key_id = {user.access_key}\naws_secret_access_key = {user.secret}\n"
         write_private(embedded.credentials_path, secret.encode())
         key, value = embedded.scenario.tag
         regions = cloud.regions or ["eu-west-1"]
@@ -160,8 +158,8 @@ def _toml(text: str) -> str:
 class RangeThread:
     """A range in a thread of its own, for synchronous tests and fixtures::
 
-        with RangeThread(pack, tmp_path) as embedded:
-            boto3.client("sts", endpoint_url=embedded.endpoint, verify=str(embedded.ca_bundle))
+    with RangeThread(pack, tmp_path) as embedded:
+        boto3.client("sts", endpoint_url=embedded.endpoint, verify=str(embedded.ca_bundle))
     """
 
     def __init__(self, scenario_dir: Path, state_dir: Path) -> None:

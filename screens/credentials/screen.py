@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from textual.binding import BindingType
+from textual.containers import Vertical
 from textual.content import Content
 from textual.widget import Widget
 
@@ -80,19 +81,19 @@ class LeaseScreen(CaseScreen[None]):
         )
 
     def body(self) -> Iterable[Widget]:
-        yield LinesView(look=self.look, id="titles")
-        rows = RowList(
-            look=self.look, id="rows", empty=((" no lease yet: none is taken before it is needed", "dim"),)
+        empty = ((" no lease yet: none is taken before it is needed", "dim"),)
+        yield Vertical(
+            LinesView(look=self.look, id="titles"), RowList(look=self.look, id="rows", empty=empty), id="frame"
         )
-        yield rows
 
     def tick(self) -> None:
         super().tick()
         bench = self.bench
         self._source = Leases(bench.snapshot.leases, bench.shelf.names, bench.clock.now(), self.look)
         rows = self.query_one("#rows", RowList)
-        rows.border_title = Content(f"Leases {self.look.dot} {len(present.live(bench.snapshot.leases))} live of "
-                                    f"{plural(len(bench.snapshot.leases), 'lease')}")  # fmt: skip
+        live = len(present.live(bench.snapshot.leases))
+        total = plural(len(bench.snapshot.leases), "lease")
+        self.query_one("#frame").border_title = Content(f"Leases {self.look.dot} {live} live of {total}")
         rows.show(self._source)
         titles = self.query_one("#titles", LinesView)
         titles.show([present.lease_header(max(40, rows.inner), self.look)])

@@ -133,10 +133,11 @@ def summary(one: Acquisition, leases: Mapping[str, Lease], now: datetime, width:
           f"{look.clean(one.route)}", "dim"),),
     ]  # fmt: skip
     if part is not None and one.state not in ENDED:
-        full, empty = bar(part, max(10, min(60, width - 50)), look)
         parts = [f" {part} %", bytes_line(one, look), rate(one.rate) if one.rate else "", eta(one.eta_s)]
         text = f" {look.dot} ".join(piece for piece in parts if piece)
-        out.append(((" ", ""), (full, "live"), (empty, "trough"), (text, ""), *_renewal(one, leases, now, look)))
+        tail: Line = ((text, ""), *_renewal(one, leases, now, look))
+        full, empty = bar(part, max(5, min(60, width - cells(tail) - 2)), look)
+        out.append(((" ", ""), (full, "live"), (empty, "trough"), *tail))
     if one.sha256:
         out.append(((f" {look.clean(one.item or '')} ", "done"), (f"sha256 {look.clean(one.sha256)}", "")))
     if one.error:

@@ -86,10 +86,11 @@ def context_line(snapshot: CaseSnapshot, around: Surroundings, now: datetime, wi
     parts.append(_Part(5, ((agent,), (brief,))))
     needs, running = waiting(snapshot.acquisitions), going_on(snapshot.acquisitions)
     if needs:
-        text = plural(len(needs), "job waits", "jobs wait")
-        parts.append(
-            _Part(7, (((f"{look.warn} {text}", "need"),), ((f"{look.warn} {len(needs)} waits", "need"),)))
+        texts = (
+            plural(len(needs), "job waits", "jobs wait"),
+            f"{len(needs)} {'waits' if len(needs) == 1 else 'wait'}",
         )
+        parts.append(_Part(7, tuple(((f"{look.warn} {text}", "need"),) for text in texts)))
     elif running:
         parts.append(_Part(3, (((f"{len(running)} running", ""),),)))
     nearest = leases.live(snapshot.leases)

@@ -126,7 +126,7 @@ def detail(resource: Resource, shelf: Shelf, width: int, look: Look) -> list[Lin
             out += _fact(label, value, width, look)
     out.append(())
     state, tone = short_state(resource, look)
-    out.append((("state         ", "head"), (state, tone)))
+    out.append((("forensics     ", "head"), (state, tone)))
     if resource.eligible:
         out += _prose("It carries the forensics tag of this case, so it may be acquired.", width, look)
     else:

@@ -41,6 +41,7 @@ DARK = Theme(
         "cursor-idle-style": "none",
         "bar-ground": "#1e2530",
         "strip-ground": "#3a2b18",
+        "field-ground": "#27313f",
         "frame": "#3a4555",
         "frame-focus": "#7aa2d6",
         "title": "#93a0b3",

@@ -37,6 +37,7 @@ MONO = Theme(
         "cursor-idle-style": "underline",
         "bar-ground": "#000000",
         "strip-ground": "#000000",
+        "field-ground": "#303030",
         "frame": "#808080",
         "frame-focus": "#ffffff",
         "title": "#a8a8a8",

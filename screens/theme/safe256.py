@@ -40,6 +40,7 @@ SAFE256 = Theme(
         "cursor-idle-style": "none",
         "bar-ground": "#262626",
         "strip-ground": "#3a3a3a",
+        "field-ground": "#303030",
         "frame": "#585858",
         "frame-focus": "#87afd7",
         "title": "#a8a8a8",

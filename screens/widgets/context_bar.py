@@ -14,4 +14,4 @@ class ContextBar(LinesView):
 
     def update_context(self, snapshot: CaseSnapshot, around: Surroundings, now: datetime) -> None:
         """Show the case as of ``now``."""
-        self.show([context_line(snapshot, around, now, max(20, self.inner), self.look)])
+        self.show([context_line(snapshot, around, now, self.screen.size.width, self.look)])

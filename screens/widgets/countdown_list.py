@@ -19,4 +19,4 @@ class CountdownList(LinesView):
         some = any(one.state == "live" for one in found)
         self.set_class(not some, "-none")
         if some:
-            self.show([leases.live_line(found, names, now, max(20, self.inner), self.look)])
+            self.show([leases.live_line(found, names, now, self.screen.size.width, self.look)])

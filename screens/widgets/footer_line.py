@@ -18,7 +18,7 @@ class FooterLine(LinesView):
             if place:
                 left.append((f" {self.look.crumb} ", "dim"))
             left.append((self.look.clean(crumb, 48), "" if place < len(crumbs) - 1 else "strong"))
-        self.show([spread(tuple(left), hint_line(hints), max(20, self.inner), self.look)])
+        self.show([spread(tuple(left), hint_line(hints), self.screen.size.width, self.look)])
 
 
 def hint_line(hints: Sequence[tuple[str, str]]) -> Line:

@@ -19,7 +19,7 @@ class Strips(LinesView):
     def update_problems(self, problems: Sequence[Problem]) -> None:
         """Show these problems, the gravest first."""
         self.set_class(not problems, "-none")
-        width = max(20, self.inner)
+        width = max(20, self.screen.size.width)
         out: list[Line] = []
         for place, (what, todo) in enumerate(problems):
             text = f"{what} {self.look.arrow} {todo}" if todo else what

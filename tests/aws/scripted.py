@@ -1,4 +1,4 @@
-"""A loopback server that answers with what a test scripted: for answers that no cloud, nor an embedded one, gives."""
+"""A loopback server that answers with what a test scripted: for answers that no cloud gives on demand."""
 
 from __future__ import annotations
 

@@ -171,7 +171,7 @@ async def test_calls_side_by_side_are_signed_each_with_its_own_lease(desk: Desk,
 async def test_throttled_reads_are_tried_again_paced_and_not_for_ever(desk: Desk, script: Scripted) -> None:
     desk.provider.inventory._settings.aws.regions.clear()  # type: ignore[attr-defined]
     regions = ec2("DescribeRegions", "<regionInfo><item><regionName>eu-west-1</regionName></item></regionInfo>")
-    script.answers = [ec2_error("RequestLimitExceeded", status=503)] * 3 + [regions]
+    script.answers = [*[ec2_error("RequestLimitExceeded", status=503)] * 3, regions]
     assert await desk.provider.inventory.regions("222222222222", lease()) == ["eu-west-1"]
     assert len(desk.clock.slept) == 3
     assert desk.clock.slept[0] < desk.clock.slept[1] * 2 < 3.0

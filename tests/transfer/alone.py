@@ -15,7 +15,7 @@ from tests.transfer.server import BlockServer
 
 def main() -> None:
     home, port, bundle, count = Path(sys.argv[1]), int(sys.argv[2]), Path(sys.argv[3]), int(sys.argv[4])
-    far = BlockServer(Path(), {index: b"" for index in range(count)}, count * BLOCK, BLOCK)
+    far = BlockServer(Path(), dict.fromkeys(range(count), b""), count * BLOCK, BLOCK)
     far.port = port
     rig = Rig(far, bundle, home, Desk(far), Source(far, bundle), Log(far))
     result = asyncio.run(rig.transfer().run())

@@ -164,7 +164,7 @@ class BlockServer:
         answer = self._refuse(request, index, key, request_id)
         if answer is not None:
             return answer
-        while index in self.faults.hold:
+        while index in self.faults.hold:  # noqa: ASYNC110 - switched from another thread
             await asyncio.sleep(0.01)
         if index in self.faults.drop:
             self.faults.drop.discard(index)

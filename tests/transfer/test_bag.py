@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import subprocess
 import threading
 from pathlib import Path
 
@@ -18,7 +17,7 @@ from app.transfer.hashing import ImageDigests, Stopped, hash_image, packed_block
 from app.transfer.transfer import expected_digests
 from tests.tools import need
 from tests.transfer.conftest import MakeRig
-from tests.transfer.kit import BLOCK, Rig, make_disk
+from tests.transfer.kit import BLOCK, Rig, make_disk, until
 
 INFO = BagInfo(
     organization="Example CERT",
@@ -107,7 +106,7 @@ async def test_data_that_became_a_hole_is_named(make_rig: MakeRig) -> None:
     with rig.image.open("r+b") as image:
         image.truncate(0)
         image.truncate(size)
-    with pytest.raises(faults.Broken, match="block 0 .* is a hole"):
+    with pytest.raises(faults.Broken, match=r"block 0 .* is a hole"):
         hashed(rig)
 
 
@@ -120,8 +119,7 @@ async def test_hashing_can_be_stopped_and_does_not_read_what_is_being_written(ma
     rig.server.faults.hold = {0}
     rig.work.joinpath("blocks.journal").unlink()
     task = asyncio.create_task(rig.transfer().run())
-    while not rig.server.seen or rig.server.seen[-1].served:
-        await asyncio.sleep(0.01)
+    await until(lambda: any(seen.index == 0 and not seen.served for seen in rig.server.seen))
     with pytest.raises(faults.Refused, match="being written"):
         hashed(rig)
     rig.server.faults.hold = set()
@@ -138,10 +136,11 @@ async def test_the_bag_can_be_checked_with_sha256sum(make_rig: MakeRig) -> None:
     close_bag(rig.bag, final)
     close_bag(rig.bag, final)
     for manifest, lines in (("manifest-sha256.txt", 1), ("tagmanifest-sha256.txt", 4)):
-        done = subprocess.run(
-            [sha256sum, "-c", "--strict", manifest], cwd=final, capture_output=True, text=True, check=True
+        done = await asyncio.create_subprocess_exec(
+            sha256sum, "-c", "--strict", manifest, cwd=final, stdout=asyncio.subprocess.PIPE
         )
-        assert done.stdout.count(": OK") == lines
+        out, _ = await done.communicate()
+        assert done.returncode == 0 and out.count(b": OK") == lines
     files = {str(path.relative_to(final)) for path in final.rglob("*") if path.is_file()}
     tags = {"bagit.txt", "bag-info.txt", "manifest-sha256.txt", "blocks.tsv", "tagmanifest-sha256.txt"}
     assert files == {"data/disk.raw", *tags}

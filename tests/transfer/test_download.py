@@ -14,8 +14,8 @@ from tests.transfer.conftest import MakeRig
 from tests.transfer.kit import BLOCK, QUICK, Rig, make_disk, until
 
 
-async def finished(rig: Rig, **options: int) -> TransferResult:
-    result = await asyncio.wait_for(rig.transfer(**options).run(), 30)
+async def finished(rig: Rig) -> TransferResult:
+    result = await asyncio.wait_for(rig.transfer().run(), 30)
     assert rig.image.read_bytes() == rig.expected()
     return result
 
@@ -97,11 +97,24 @@ async def test_thirty_percent_throttling_is_lived_with(make_rig: MakeRig) -> Non
 async def test_endless_throttling_ends_in_a_fault(make_rig: MakeRig) -> None:
     rig = make_rig()
     rig.server.faults.throttle_all = True
-    with pytest.raises(faults.Throttled):
-        await asyncio.wait_for(rig.transfer(limits=msgspec.structs.replace(QUICK, stall_s=0.3)).run(), 20)
+    task = asyncio.create_task(rig.transfer().run())
+    await until(lambda: any(meter.throttled for meter in rig.meters))
+    rig.clock.ahead = QUICK.stall_s + 1
+    with pytest.raises(faults.Throttled, match="for 15 min"):
+        await asyncio.wait_for(task, 20)
     assert rig.log.closes["L-0001"]["phase"] == "failed"
     rig.server.faults.throttle_all = False
     await finished(rig)
+
+
+async def test_a_server_that_says_nothing_ends_in_a_fault(make_rig: MakeRig) -> None:
+    rig = make_rig()
+    rig.server.faults.hold = set(range(96))
+    task = asyncio.create_task(rig.transfer().run())
+    await until(lambda: len(rig.server.seen) > 5)
+    rig.clock.ahead = QUICK.stall_s + 1
+    with pytest.raises(faults.Unavailable, match="no block came for 15 min"):
+        await asyncio.wait_for(task, 20)
 
 
 async def test_dropped_connections_are_made_again(make_rig: MakeRig) -> None:

@@ -15,7 +15,7 @@ from tests.transfer.kit import BLOCK, QUICK, Rig, make_disk
 BAD = 17
 
 
-async def refused(rig: Rig, fault: type[faults.Fault], match: str) -> faults.Fault:
+async def refused(rig: Rig, fault: type[faults.Fault], match: str) -> None:
     with pytest.raises(fault, match=match) as caught:
         await asyncio.wait_for(rig.transfer().run(), 20)
     assert f"block {BAD} (byte offset {BAD * BLOCK})" in caught.value.message
@@ -23,7 +23,6 @@ async def refused(rig: Rig, fault: type[faults.Fault], match: str) -> faults.Fau
     assert rig.image.read_bytes()[BAD * BLOCK : (BAD + 1) * BLOCK] == bytes(BLOCK), "it was never written"
     closed = rig.log.closes["L-0001"]
     assert closed["phase"] == "failed" and closed["error"] is caught.value
-    return caught.value
 
 
 async def test_a_corrupt_block_is_never_written_and_named(make_rig: MakeRig) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from app import faults
 from app.transfer.limits import Limits
-from app.transfer.process import WorkerProcess
+from app.transfer.process import WorkerProcess, proxy_settings
 from app.transfer.protocol import Expired, Failed, Lease, News, Report, Run, Start, Stop, Want
 from tests.transfer.conftest import MakeRig
 from tests.transfer.kit import BLOCK, CONTEXT, QUICK, STEP, Rig, make_disk, until
@@ -67,7 +67,7 @@ async def test_when_the_parent_is_killed_no_worker_writes_on(make_rig: MakeRig) 
     assert len(workers) == 2
     first.kill()
     await first.communicate()
-    await until(lambda: not any(alive(pid) for pid in workers), 2.0)
+    await until(lambda: not any(alive(pid) for pid in workers))
     rig.server.faults.hold = set()
     second = await start()
     out, _ = await asyncio.wait_for(second.communicate(), 20)
@@ -99,6 +99,35 @@ async def test_secrets_are_in_no_argument_no_environment_and_no_file(make_rig: M
             assert b"canary" not in path.read_bytes() and b"AKIATEST" not in path.read_bytes()
     rig.server.faults.hold = set()
     await asyncio.wait_for(task, 20)
+
+
+async def test_a_worker_that_does_not_answer_is_no_obstacle(make_rig: MakeRig) -> None:
+    rig = make_rig()
+    rig.server.faults.hold = set(range(48, 96))
+    task = asyncio.create_task(rig.transfer().run())
+    await until(lambda: any(meter.blocks_done >= 20 for meter in rig.meters))
+    frozen = workers_of(os.getpid())
+    os.kill(frozen[0], signal.SIGSTOP)
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.wait_for(task, 10)
+    assert not any(alive(pid) for pid in frozen)
+    kept = rig.log.closes["L-0001"]["blocks"]
+    rig.server.faults.hold = set()
+    result = await asyncio.wait_for(rig.transfer().run(), 20)
+    assert result.blocks_fetched == 92 - kept
+    assert rig.image.read_bytes() == rig.expected()
+
+
+async def test_a_proxy_is_used_but_never_for_loopback(make_rig: MakeRig, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("https_proxy", "http://user:canary@127.0.0.1:1")
+    monkeypatch.setenv("no_proxy", "internal.example")
+    assert proxy_settings() == ("http://user:canary@127.0.0.1:1", "internal.example,localhost,127.0.0.1,::1")
+    rig = make_rig()
+    await asyncio.wait_for(rig.transfer().run(), 20)
+    assert rig.image.read_bytes() == rig.expected()
+    monkeypatch.setenv("no_proxy", "*")
+    assert proxy_settings()[1] == "*"
 
 
 def start_order(rig: Rig, image: int, limits: Limits = QUICK) -> Start:

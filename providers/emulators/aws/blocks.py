@@ -25,7 +25,9 @@ class BlockImage:
         self.count = size_gib * (GIB // BLOCK)
         self.names = names
         self.writable = writable
-        self._file = None if path is None else os.open(path, (os.O_RDWR if writable else os.O_RDONLY) | os.O_CLOEXEC)
+        self._file = (
+            None if path is None else os.open(path, (os.O_RDWR if writable else os.O_RDONLY) | os.O_CLOEXEC)
+        )
         self._stamp = self._stat()
         self._digests: dict[int, bytes] = {}
 

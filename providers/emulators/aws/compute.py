@@ -10,7 +10,7 @@ import base64
 import binascii
 import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 # The AMIs that moto would load bring 1,291 foreign snapshots into every account.
@@ -31,11 +31,15 @@ if TYPE_CHECKING:
 _REQUEST_ID = re.compile(r"<(requestId|RequestId|RequestID)>[^<]*</\1>")
 
 
-class Ec2State(EC2Backend):  # type: ignore[misc]
+class Ec2State(EC2Backend):
     """moto's state of one account and region, with a tag lookup that does not scan every tag."""
 
     def describe_tags(self, filters: dict[str, list[str]] | None = None) -> list[dict[str, str]]:
-        if filters is None or set(filters) != {"resource-id"} or any("*" in i or "?" in i for i in filters["resource-id"]):
+        if (
+            filters is None
+            or set(filters) != {"resource-id"}
+            or any("*" in i or "?" in i for i in filters["resource-id"])
+        ):
             found: list[dict[str, str]] = super().describe_tags(filters)
             return found
         return [
@@ -71,7 +75,9 @@ class Compute:
     def tags(self, account: str, region: str, resource_id: str) -> dict[str, str]:
         return dict(self.state(account, region).tags.get(resource_id, {}))
 
-    def call(self, account: str, region: str, action: str, form: bytes, request_id: str) -> tuple[Answer, list[str]]:
+    def call(
+        self, account: str, region: str, action: str, form: bytes, request_id: str
+    ) -> tuple[Answer, list[str]]:
         """Runs one EC2 operation; also the ids of snapshots that it made. ApiError if it is not embedded."""
         request = MotoRequest.from_primitives(
             "POST",
@@ -90,7 +96,7 @@ class Compute:
         return Answer(status=int(status), headers=headers, body=text.encode()), response.made
 
 
-class _Response(EC2Response):  # type: ignore[misc]
+class _Response(EC2Response):
     """One EC2 call against our own state."""
 
     def __init__(self, compute: Compute, account: str, region: str) -> None:
@@ -119,7 +125,9 @@ class _Response(EC2Response):  # type: ignore[misc]
 
     def describe_snapshots(self) -> ActionResult:
         """EC2 API Reference, DescribeSnapshots: one's own, those shared with one, and public ones."""
-        found = self.store.visible(self.state, self._get_param("SnapshotIds", []), self._filters_from_querystring())
+        found = self.store.visible(
+            self.state, self._get_param("SnapshotIds", []), self._filters_from_querystring()
+        )
         for name, keep in (("OwnerIds", self._owned), ("RestorableByUserIds", self._restorable)):
             wanted = self._get_param(name, [])
             if wanted:
@@ -158,14 +166,22 @@ class _Response(EC2Response):  # type: ignore[misc]
             if (no_boot and device == instance.root_device_name) or mapping.volume_id in excluded:
                 continue
             volume = self.state.get_volume(mapping.volume_id)
-            own = dict(self.state.tags.get(volume.id, {})) if self._get_param("CopyTagsFromSource") == "volume" else {}
-            made.append(self.store.create(self.state, volume, self._get_param("Description") or "", {**own, **tags}))
+            own = (
+                dict(self.state.tags.get(volume.id, {}))
+                if self._get_param("CopyTagsFromSource") == "volume"
+                else {}
+            )
+            made.append(
+                self.store.create(self.state, volume, self._get_param("Description") or "", {**own, **tags})
+            )
         self.made += [snapshot.id for snapshot in made]
         return ActionResult({"Snapshots": made})
 
     def copy_snapshot(self) -> ActionResult:
         tags = self._parse_tag_specification().get("snapshot", {})
-        source = self.store.get(self._get_param("SourceRegion"), self.state.account_id, self._get_param("SourceSnapshotId"))
+        source = self.store.get(
+            self._get_param("SourceRegion"), self.state.account_id, self._get_param("SourceSnapshotId")
+        )
         self.error_on_dryrun()
         snapshot = self.store.copy(
             self.state,
@@ -179,7 +195,7 @@ class _Response(EC2Response):  # type: ignore[misc]
         return ActionResult({"SnapshotId": snapshot.id, "Tags": snapshot.tag_set})
 
     def delete_snapshot(self) -> EmptyResult:
-        snapshot = self.state.get_snapshot(self._get_param("SnapshotId"))
+        snapshot = self.store.owned(self.state, self._get_param("SnapshotId"))
         self.error_on_dryrun()
         self.store.delete(self.state, snapshot)
         return EmptyResult()
@@ -187,7 +203,7 @@ class _Response(EC2Response):  # type: ignore[misc]
     def modify_snapshot_attribute(self) -> ActionResult:
         # moto reads the short form (UserId.N) alone; the SDKs also send CreateVolumePermission.Add.N.UserId.
         wanted = self._get_param("CreateVolumePermission", {})
-        snapshot = self.state.get_snapshot(self._get_param("SnapshotId"))
+        snapshot = self.store.owned(self.state, self._get_param("SnapshotId"))
         self.error_on_dryrun()
         adding = {one["UserId"] for one in wanted.get("Add", []) if "UserId" in one}
         if self._get_param("OperationType") == "add":
@@ -204,7 +220,9 @@ class _Response(EC2Response):  # type: ignore[misc]
         text = self._get_param("MaxResults")
         count = default if text is None else int(text)
         if not 5 <= count <= most:
-            raise EC2ClientError("InvalidParameterValue", f"Value ( {count} ) for parameter maxResults is invalid.")
+            raise EC2ClientError(
+                "InvalidParameterValue", f"Value ( {count} ) for parameter maxResults is invalid."
+            )
         start = 0
         token = self._get_param("NextToken")
         if token:
@@ -218,12 +236,9 @@ class _Response(EC2Response):  # type: ignore[misc]
         return ActionResult(result)
 
 
-Listed = Callable[[Mapping[str, str], str], list[str]]
-
-
 def listed(form: Mapping[str, str], name: str) -> list[str]:
     """The values of ``name.1``, ``name.2``, … of a query request."""
-    values = []
+    values: list[str] = []
     while f"{name}.{len(values) + 1}" in form:
         values.append(form[f"{name}.{len(values) + 1}"])
     return values

@@ -18,8 +18,7 @@ from typing import Any
 Context = Mapping[str, str | list[str]]
 """Keys in lower case; a list is a multivalued key."""
 
-_KEYS = frozenset(
-    """
+_NAMES = """
     aws:currenttime aws:epochtime aws:multifactorauthage aws:multifactorauthpresent aws:principalaccount
     aws:principalarn aws:principalisawsservice aws:principalorgid aws:principaltype aws:requestedregion
     aws:resourceaccount aws:resourceorgid aws:securetransport aws:sourceidentity aws:sourceip aws:tagkeys
@@ -33,8 +32,8 @@ _KEYS = frozenset(
     kms:viaservice
     organizations:serviceprincipal
     sts:externalid sts:rolesessionname sts:sourceidentity sts:transitivetagkeys sts:durationseconds
-    """.split()
-)
+"""
+_KEYS = frozenset(_NAMES.split())
 _TAGGED = ("aws:principaltag/", "aws:requesttag/", "aws:resourcetag/", "ec2:resourcetag/")
 _VARIABLE = re.compile(r"\$\{([^}]*)\}")
 

@@ -9,20 +9,17 @@ INVALID_SNAPSHOT_ID.
 from __future__ import annotations
 
 import base64
-import binascii
 import hashlib
-import hmac
 import itertools
 import json
 import re
 import secrets
-import struct
 import time
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl
+from urllib.parse import unquote
 
 import msgspec
 
@@ -33,10 +30,9 @@ from providers.emulators.aws.errors import ApiError, refusal
 from providers.emulators.aws.evaluate import Request
 from providers.emulators.aws.identities import Principal
 from providers.emulators.aws.snapshots import TimedSnapshot
+from providers.emulators.aws.tokens import BLOCK_TOKEN_SECONDS, NONCE, Tokens
 from providers.emulators.aws.world import World, denial, tags_of
 
-BLOCK_TOKEN_SECONDS = 7 * 86400
-PAGE_TOKEN_SECONDS = 3600
 _ROUTES: tuple[tuple[str, str, re.Pattern[str]], ...] = (
     ("GET", "GetSnapshotBlock", re.compile(r"/snapshots/([^/]+)/blocks/([^/]+)")),
     ("GET", "ListSnapshotBlocks", re.compile(r"/snapshots/([^/]+)/blocks")),
@@ -72,6 +68,7 @@ class EbsDirect:
     def __init__(self, world: World, folder: Path) -> None:
         self.world = world
         self.folder = folder
+        self.tokens = Tokens(world.secret)
 
     def resources(self, region: str, route: Route) -> list[str]:
         return [f"arn:aws:ec2:{region}::snapshot/{route.snapshot or '*'}"]
@@ -87,7 +84,8 @@ class EbsDirect:
         resources: list[str],
     ) -> Answer:
         """One call; ApiError with the service's codes. ``resources`` is amended with what the call touched."""
-        params = dict(parse_qsl(query, keep_blank_values=True))
+        pairs = (part.partition("=") for part in query.split("&"))
+        params = {unquote(name): unquote(value) for name, _, value in pairs}
         if route.action == "StartSnapshot":
             return self._start(principal, region, body, resources)
         if not re.fullmatch(r"snap-[0-9a-f]{1,59}", route.snapshot):
@@ -149,65 +147,14 @@ class EbsDirect:
         image: BlockImage = snapshot.content.result()
         return image
 
-    # Tokens
-
-    def _sign(self, *parts: bytes) -> bytes:
-        return hmac.new(self.world.secret, b"\0".join(parts), hashlib.sha256).digest()[:20]
-
-    def _block_token(self, snapshot: str, index: int, expiry: int, nonce: bytes) -> str:
-        head = struct.pack(">Q", expiry) + nonce
-        return base64.b64encode(head + self._sign(b"block", snapshot.encode(), str(index).encode(), head)).decode()
-
-    def _check_block_token(self, snapshot: str, index: int, token: str) -> None:
-        try:
-            raw = base64.b64decode(token.replace(" ", "+"), validate=True)
-        except (ValueError, binascii.Error):
-            raw = b""
-        fits = len(raw) == 36 and hmac.compare_digest(
-            raw[16:], self._sign(b"block", snapshot.encode(), str(index).encode(), raw[:16])
-        )
-        if not fits:
-            raise ApiError("ValidationException", "The block token is not valid.", 400, "INVALID_BLOCK_TOKEN")
-        if struct.unpack(">Q", raw[:8])[0] < time.time():
-            raise ApiError("ValidationException", "The block token has expired.", 400, "INVALID_BLOCK_TOKEN")
-
-    def _page_token(self, scope: str, start: int) -> str:
-        head = struct.pack(">QQ", int(time.time()) + PAGE_TOKEN_SECONDS, start)
-        return base64.b64encode(head + self._sign(b"page", scope.encode(), head)).decode()
-
-    def _page(self, scope: str, params: Mapping[str, str]) -> tuple[int, int]:
-        """(first index, most results) of a page; EBS direct APIs Reference, ListSnapshotBlocks."""
-        text = params.get("maxResults", "10000")
-        count = int(text) if text.isascii() and text.isdigit() else 0
-        if not 100 <= count <= 10000:
-            message = "MaxResults must be between 100 and 10000."
-            raise ApiError("ValidationException", message, 400, "INVALID_PARAMETER_VALUE")
-        token = params.get("pageToken")
-        if token is None:
-            start = params.get("startingBlockIndex", "0")
-            if not (start.isascii() and start.isdigit()):
-                message = "StartingBlockIndex must not be negative."
-                raise ApiError("ValidationException", message, 400, "INVALID_PARAMETER_VALUE")
-            return int(start), count
-        try:
-            raw = base64.b64decode(token.replace(" ", "+"), validate=True)
-        except (ValueError, binascii.Error):
-            raw = b""
-        if len(raw) != 36 or not hmac.compare_digest(raw[16:], self._sign(b"page", scope.encode(), raw[:16])):
-            raise ApiError("ValidationException", "The page token is not valid.", 400, "INVALID_PAGE_TOKEN")
-        expiry, first = struct.unpack(">QQ", raw[:16])
-        if expiry < time.time():
-            raise ApiError("ValidationException", "The page token has expired.", 400, "INVALID_PAGE_TOKEN")
-        return first, count
-
     # Reading
 
     def _list(self, snapshot: TimedSnapshot, image: BlockImage, params: Mapping[str, str]) -> Answer:
-        start, count = self._page(snapshot.id, params)
-        expiry, nonce = int(time.time()) + BLOCK_TOKEN_SECONDS, secrets.token_bytes(8)
+        start, count = self.tokens.position(snapshot.id, params)
+        expiry, nonce = int(time.time()) + BLOCK_TOKEN_SECONDS, secrets.token_bytes(NONCE)
         found = list(itertools.islice(image.allocated(start), count + 1))
         blocks = [
-            {"BlockIndex": index, "BlockToken": self._block_token(snapshot.id, index, expiry, nonce)}
+            {"BlockIndex": index, "BlockToken": self.tokens.block(snapshot.id, index, expiry, nonce)}
             for index in found[:count]
         ]
         result: dict[str, Any] = {
@@ -217,7 +164,7 @@ class EbsDirect:
             "BlockSize": BLOCK,
         }
         if len(found) > count:
-            result["NextToken"] = self._page_token(snapshot.id, found[count])
+            result["NextToken"] = self.tokens.page(snapshot.id, found[count])
         return json_answer(result, rest=True)
 
     def _get(
@@ -231,7 +178,7 @@ class EbsDirect:
         index = int(route.block) if route.block.isascii() and route.block.isdigit() else -1
         if not 0 <= index < image.count:
             raise ApiError("ValidationException", "The block index is not valid.", 400, "INVALID_BLOCK")
-        self._check_block_token(snapshot.id, index, params.get("blockToken", ""))
+        self.tokens.check_block(snapshot.id, index, params.get("blockToken", ""))
         try:
             data = image.read(index)
         except OSError as error:
@@ -258,16 +205,16 @@ class EbsDirect:
             text = "The snapshots are not of the same volume."
             raise ApiError("ValidationException", text, 400, "UNRELATED_SNAPSHOTS")
         scope = f"{first.id if first else ''}>{second.id}"
-        start, count = self._page(scope, params)
-        expiry, nonce = int(time.time()) + BLOCK_TOKEN_SECONDS, secrets.token_bytes(8)
+        start, count = self.tokens.position(scope, params)
+        expiry, nonce = int(time.time()) + BLOCK_TOKEN_SECONDS, secrets.token_bytes(NONCE)
         found = list(itertools.islice(_differences(base, image, start), count + 1))
         blocks = []
         for index, in_first, in_second in found[:count]:
             block: dict[str, Any] = {"BlockIndex": index}
             if in_first and first is not None:
-                block["FirstBlockToken"] = self._block_token(first.id, index, expiry, nonce)
+                block["FirstBlockToken"] = self.tokens.block(first.id, index, expiry, nonce)
             if in_second:
-                block["SecondBlockToken"] = self._block_token(second.id, index, expiry, nonce)
+                block["SecondBlockToken"] = self.tokens.block(second.id, index, expiry, nonce)
             blocks.append(block)
         result: dict[str, Any] = {
             "ChangedBlocks": blocks,
@@ -276,7 +223,7 @@ class EbsDirect:
             "BlockSize": BLOCK,
         }
         if len(found) > count:
-            result["NextToken"] = self._page_token(scope, found[count][0])
+            result["NextToken"] = self.tokens.page(scope, found[count][0])
         return json_answer(result, rest=True)
 
     def _related(self, first: TimedSnapshot, second: TimedSnapshot) -> bool:

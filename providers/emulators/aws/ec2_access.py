@@ -20,7 +20,9 @@ from providers.emulators.aws.world import World, tags_of
 Context = dict[str, str | list[str]]
 
 
-def requests(world: World, principal: Principal, region: str, action: str, form: Mapping[str, str]) -> list[Request]:
+def requests(
+    world: World, principal: Principal, region: str, action: str, form: Mapping[str, str]
+) -> list[Request]:
     """The questions of one EC2 call; ApiError for an action without a rule here."""
     return _Access(world, principal, region, form).requests(action)
 
@@ -37,7 +39,11 @@ class _Access:
     def requests(self, name: str) -> list[Request]:
         action = f"ec2:{name}"
         if action not in LEVELS:
-            raise refusal("ec2", "denied", f"You are not authorized to perform this operation. The embedded cloud has no rule for {action}.")  # noqa: E501
+            raise refusal(
+                "ec2",
+                "denied",
+                f"You are not authorized to perform this operation. The embedded cloud has no rule for {action}.",
+            )
         if name == "CreateSnapshot":
             volume = self.form.get("VolumeId", "")
             return [
@@ -48,8 +54,14 @@ class _Access:
         if name == "CreateSnapshots":
             return self._create_snapshots(action)
         if name == "CopySnapshot":
-            source = self._snapshot(self.form.get("SourceSnapshotId", ""), self.form.get("SourceRegion", self.region))
-            return [self._ask(action, *source), self._new_snapshot(action, ""), *self._tag_on_create("CopySnapshot")]
+            source = self._snapshot(
+                self.form.get("SourceSnapshotId", ""), self.form.get("SourceRegion", self.region)
+            )
+            return [
+                self._ask(action, *source),
+                self._new_snapshot(action, ""),
+                *self._tag_on_create("CopySnapshot"),
+            ]
         if name in ("CreateTags", "DeleteTags"):
             context = self._tag_context(tag_pairs(self.form, "Tag"))
             ids = listed(self.form, "ResourceId")
@@ -65,7 +77,9 @@ class _Access:
         return [self._ask(action, *self._any(one)) for one in ids] or [self._ask(action, "*", {})]
 
     def _ask(self, action: str, resource: str, context: Context) -> Request:
-        return Request(action=action, resource=resource, context={**self.common, "ec2:region": self.region, **context})
+        return Request(
+            action=action, resource=resource, context={**self.common, "ec2:region": self.region, **context}
+        )
 
     def _any(self, resource_id: str) -> tuple[str, Context]:
         kind = resource_id.partition("-")[0]
@@ -102,7 +116,7 @@ class _Access:
         return f"arn:aws:ec2:{region}::snapshot/{snapshot_id}", context
 
     def _new_snapshot(self, action: str, volume_id: str) -> Request:
-        """The snapshot that is being made: it has no id yet, no account in its ARN, and no tags but those asked for."""
+        """The snapshot that is made: no id yet, no account in its ARN, no tags but those asked for."""
         context: Context = {"aws:resourceaccount": self.account, "ec2:owner": self.account}
         context |= self._tag_context(self._spec("snapshot"))
         volume = self.state.volumes.get(volume_id)

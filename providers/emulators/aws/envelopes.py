@@ -87,7 +87,9 @@ def error_answer(service: str, error: ApiError, request_id: str) -> Answer:
         answer.headers["x-amzn-ErrorType"] = error.code
         return answer
     if service in ("kms", "organizations", "tagging"):
-        return json_answer({"__type": error.code, "message": error.message, "Message": error.message}, error.status)
+        return json_answer(
+            {"__type": error.code, "message": error.message, "Message": error.message}, error.status
+        )
     kind = "Receiver" if error.status >= 500 else "Sender"
     body = (
         f'<ErrorResponse xmlns="{_STS}"><Error><Type>{kind}</Type><Code>{error.code}</Code>'

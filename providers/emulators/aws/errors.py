@@ -70,7 +70,11 @@ _QUERY: dict[Kind, tuple[str, int, str]] = {
 }
 _JSON: dict[Kind, tuple[str, int, str]] = {
     "missing_auth": ("MissingAuthenticationTokenException", 400, _MISSING),
-    "incomplete": ("IncompleteSignatureException", 400, "The request signature does not conform to AWS standards."),
+    "incomplete": (
+        "IncompleteSignatureException",
+        400,
+        "The request signature does not conform to AWS standards.",
+    ),
     "unknown_key": ("UnrecognizedClientException", 400, f"{_INVALID}."),
     "bad_token": ("UnrecognizedClientException", 400, f"{_INVALID}."),
     "bad_signature": ("InvalidSignatureException", 400, _MISMATCH),
@@ -113,6 +117,4 @@ def refusal(service: str, kind: Kind, message: str = "") -> ApiError:
 
 def not_embedded(service: str, action: str) -> ApiError:
     """An operation of the vendor's that is not part of the embedded cloud. Not a code that SDKs retry."""
-    return ApiError(
-        "NotImplementedInEmbeddedCloud", f"{service}:{action} is not part of the embedded cloud.", 400
-    )
+    return ApiError("NotImplementedInEmbeddedCloud", f"{service}:{action} is not part of the embedded cloud.", 400)

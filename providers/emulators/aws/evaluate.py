@@ -107,7 +107,9 @@ def trusts(document: Document, principal_arns: Iterable[str], account: str, requ
     """
     names = {*principal_arns, account, f"arn:aws:iam::{account}:root", "*"}
     statements = [
-        statement for statement in as_list(document.get("Statement", [])) if _names(statement.get("Principal"), names)
+        statement
+        for statement in as_list(document.get("Statement", []))
+        if _names(statement.get("Principal"), names)
     ]
     return verdict([{**document, "Statement": statements}], request) == "allow"
 

@@ -121,7 +121,9 @@ class Front:
         except ScenarioError as error:
             return web.json_response({"error": {"message": error.message, "next": error.next}}, status=400)
         except ValueError:
-            return web.json_response({"error": {"message": "the body is not JSON", "next": "send an object"}}, status=400)
+            return web.json_response(
+                {"error": {"message": "the body is not JSON", "next": "send an object"}}, status=400
+            )
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
         call = Call(request, await request.read())
@@ -170,9 +172,9 @@ class Front:
             answer = error_answer(call.service, error, call.id)
         except Exception:
             log.exception("the embedded cloud failed on %s", call.action)
-            error = refusal(call.service, "internal")
-            decision, code = "error", error.code
-            answer = error_answer(call.service, error, call.id)
+            internal = refusal(call.service, "internal")
+            decision, code = "error", internal.code
+            answer = error_answer(call.service, internal, call.id)
         self._record(call, decision, code)
         return answer
 
@@ -221,13 +223,18 @@ class Front:
             raise refusal(call.service, "unknown_action")
         if call.service == "ec2":
             return await self._ec2(call, principal)
+        loop = asyncio.get_running_loop()
         if call.service == "ebs" and call.route is not None:
             call.resources = self.ebs.resources(call.region, call.route)
-            headers, body = call.request.headers, call.body
-            return self.ebs.serve(principal, call.region, call.route, call.query, headers, body, call.resources)
+            headers = call.request.headers
+            arguments = (principal, call.region, call.route, call.query, headers, call.body, call.resources)
+            if call.name == "StartSnapshot":
+                # It makes a snapshot, which is EC2 state.
+                return await loop.run_in_executor(self.world.ec2, self.ebs.serve, *arguments)
+            return self.ebs.serve(*arguments)
         if call.service == "sts":
             return self._sts(call, principal)
-        return json_answer(self._json(call, principal))
+        return json_answer(await loop.run_in_executor(self.world.ec2, self._json, call, principal))
 
     async def _ec2(self, call: Call, principal: Principal) -> Answer:
         check_region(call.region, self.world.compute.regions)

@@ -67,7 +67,9 @@ def get_resources(world: World, principal: Principal, region: str, params: Mappi
         kind = {"i": "instance", "vol": "volume", "snap": "snapshot"}.get(resource_id.partition("-")[0])
         if kind is None or not tags or (types and not {"ec2", f"ec2:{kind}"} & set(types)):
             continue
-        if all(tags.get(f["Key"]) in (f.get("Values") or [tags.get(f["Key"])]) and f["Key"] in tags for f in filters):
+        if all(
+            tags.get(f["Key"]) in (f.get("Values") or [tags.get(f["Key"])]) and f["Key"] in tags for f in filters
+        ):
             owner = "" if kind == "snapshot" else account
             arn = f"arn:aws:ec2:{region}:{owner}:{kind}/{resource_id}"
             pairs = [{"Key": key, "Value": value} for key, value in tags.items()]

@@ -33,7 +33,9 @@ def _document(*statements: dict[str, Any]) -> Document:
     return {"Version": "2012-10-17", "Statement": list(statements)}
 
 
-def _allow(actions: list[str], resource: str | list[str], condition: dict[str, Any] | None = None) -> dict[str, Any]:
+def _allow(
+    actions: list[str], resource: str | list[str], condition: dict[str, Any] | None = None
+) -> dict[str, Any]:
     statement: dict[str, Any] = {"Effect": "Allow", "Action": actions, "Resource": resource}
     return statement | ({"Condition": condition} if condition else {})
 

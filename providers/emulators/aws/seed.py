@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from moto.ec2.models.elastic_block_store import Volume
-
 from providers.emulators.aws.compute import Compute
 from providers.emulators.aws.identities import Principal
 from providers.emulators.aws.roles import base_user, collect_role, external_id, responder_role
@@ -37,8 +35,9 @@ def build(world: World) -> Principal:
 def _run(world: World, wanted: AwsInstance, order: int, number: int) -> None:
     state = world.compute.state(wanted.account, wanted.region)
     subnet = list(state.get_default_subnets().values())[order % 3]
+    image_id = world.new_id("ami")
     reservation = state.run_instances(
-        None,
+        image_id,
         1,
         None,
         [],
@@ -62,7 +61,6 @@ def _run(world: World, wanted: AwsInstance, order: int, number: int) -> None:
     instance.block_device_mapping.clear()
     launched = (world.started - _LAUNCHED - timedelta(hours=7 * order)).replace(microsecond=0, tzinfo=None)
     instance.id = world.new_id("i")
-    instance.image_id = world.new_id("ami")
     instance.launch_time = launched
     instance.virtualization_type = "hvm"
     if wanted.volumes:
@@ -75,24 +73,21 @@ def _run(world: World, wanted: AwsInstance, order: int, number: int) -> None:
 
 def _attach(world: World, state: Any, instance: Any, disk: Disk, number: int, launched: datetime) -> None:
     key = world.key(state.account_id, state.region_name, disk.kms)
-    volume = Volume(
-        state,
-        world.new_id("vol"),
-        disk.size_gib,
-        state.get_zone_by_name(instance.placement.zone),
+    volume = state.create_volume(
+        size=disk.size_gib,
+        zone_name=instance.placement.zone,
         encrypted=key is not None,
         kms_key_id=key.arn if key else None,
         volume_type="gp3",
-        iops=3000,
         throughput=125,
     )
+    del state.volumes[volume.id]
+    volume.id = world.new_id("vol")
     volume.create_time = launched
     state.volumes[volume.id] = volume
-    state.attach_volume(volume.id, instance.id, disk.device, delete_on_termination=True)
-    volume.attachment.attach_time = launched
+    attachment = state.attach_volume(volume.id, instance.id, disk.device, delete_on_termination=True)
+    attachment.attach_time = launched
     instance.block_device_mapping[disk.device].attach_time = launched
     if disk.tags:
         state.tags[volume.id] = dict(disk.tags)
     world.snapshots.add_volume(volume.id, disk, number)
-
-

@@ -17,8 +17,9 @@ from urllib.parse import quote, unquote
 import msgspec
 
 _HEADER = re.compile(
-    r"AWS4-HMAC-SHA256 +Credential=(?P<key>[^/,\s]+)/(?P<date>[0-9]{8})/(?P<region>[a-z0-9-]+)/(?P<service>[a-z0-9-]+)"
-    r"/aws4_request, *SignedHeaders=(?P<headers>[a-z0-9;-]+), *Signature=(?P<signature>[0-9a-f]{64})"
+    r"AWS4-HMAC-SHA256 +Credential=(?P<key>[^/,\s]+)/(?P<date>[0-9]{8})/(?P<region>[a-z0-9-]+)"
+    r"/(?P<service>[a-z0-9-]+)/aws4_request"
+    r", *SignedHeaders=(?P<headers>[a-z0-9;-]+), *Signature=(?P<signature>[0-9a-f]{64})"
 )
 
 
@@ -56,7 +57,9 @@ def moment(headers: Mapping[str, str]) -> datetime | None:
         return None
 
 
-def matches(signed: Signed, secret: str, method: str, target: str, headers: Mapping[str, str], body: bytes) -> bool:
+def matches(
+    signed: Signed, secret: str, method: str, target: str, headers: Mapping[str, str], body: bytes
+) -> bool:
     """Whether the signature fits. ``target`` is path and query as they came; ``headers`` ignore case."""
     # The host and every x-amz-* header sent must be signed.
     names = {name.lower() for name in headers}

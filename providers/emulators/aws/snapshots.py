@@ -43,17 +43,29 @@ class Source:
         return BlockImage(path, self.disk.size_gib, self.names)
 
 
-class TimedSnapshot(Snapshot):  # type: ignore[misc]
-    """moto's snapshot whose state and progress follow the clock (scaled by the scenario's speed).
+class TimedSnapshot(Snapshot):
+    """moto's snapshot whose state and progress follow the clock: it completes after ``seconds``.
 
-    ``written`` is the number of blocks put so far while it is being written through EBS direct, else None.
+    ``written`` is the set of blocks put so far while it is being written through EBS direct, else None.
     """
 
-    content: Future[BlockImage]
-    seconds: float
-    begun: float
-    written: set[int] | None
-    parent: str
+    def __init__(
+        self,
+        state: Ec2State,
+        snapshot_id: str,
+        volume: Any,
+        description: str,
+        encrypted: bool,
+        key: str | None,
+        content: Future[BlockImage],
+        seconds: float,
+    ) -> None:
+        self.content = content
+        self.seconds = seconds
+        self.begun = time.monotonic()
+        self.written: set[int] | None = None
+        self.parent = ""
+        super().__init__(state, snapshot_id, volume, description, encrypted, key)
 
     @property
     def status(self) -> str:
@@ -77,10 +89,6 @@ class TimedSnapshot(Snapshot):  # type: ignore[misc]
         if self.status == "completed":
             return "100%"
         return f"{min(99, int((time.monotonic() - self.begun) / max(self.seconds, 0.001) * 100))}%"
-
-    @property
-    def kind(self) -> str:
-        return "completed" if self.status == "completed" else "pending"
 
 
 class SnapshotStore:
@@ -112,13 +120,9 @@ class SnapshotStore:
         encrypted: bool,
         key: str | None,
     ) -> TimedSnapshot:
-        snapshot = TimedSnapshot.__new__(TimedSnapshot)
-        snapshot.content = content
-        snapshot.begun = time.monotonic()
-        snapshot.seconds = (BASE_SECONDS + SECONDS_PER_GIB * volume.size) / self.world.scenario.speed
-        snapshot.written = None
-        snapshot.parent = ""
-        snapshot.__init__(state, self.world.new_id("snap"), volume, description, encrypted, key)  # type: ignore[misc]
+        seconds = (BASE_SECONDS + SECONDS_PER_GIB * volume.size) / self.world.scenario.speed
+        new_id = self.world.new_id("snap")
+        snapshot = TimedSnapshot(state, new_id, volume, description, encrypted, key, content, seconds)
         state.snapshots[snapshot.id] = snapshot
         self._found[snapshot.id] = snapshot
         return snapshot
@@ -154,6 +158,13 @@ class SnapshotStore:
             raise InvalidSnapshotIdError()
         return snapshot
 
+    def owned(self, state: Ec2State, snapshot_id: str) -> TimedSnapshot:
+        """A snapshot of this very account; InvalidSnapshot.NotFound otherwise."""
+        snapshot = self._found.get(snapshot_id)
+        if snapshot is None or snapshot.ec2_backend is not state:
+            raise InvalidSnapshotIdError()
+        return snapshot
+
     def find(self, region: str, snapshot_id: str) -> TimedSnapshot | None:
         """A snapshot by id, whoever owns it."""
         snapshot = self._found.get(snapshot_id)
@@ -186,8 +197,16 @@ class SnapshotStore:
         del self._found[snapshot.id]
         state.tags.pop(snapshot.id, None)
 
-    def start(self, state: Ec2State, size_gib: int, description: str, tags: dict[str, str], file: Path, parent: str,
-              key: str | None) -> TimedSnapshot:
+    def start(
+        self,
+        state: Ec2State,
+        size_gib: int,
+        description: str,
+        tags: dict[str, str],
+        file: Path,
+        parent: str,
+        key: str | None,
+    ) -> TimedSnapshot:
         """StartSnapshot of EBS direct: a pending snapshot whose blocks are put into ``file``."""
         content: Future[BlockImage] = Future()
         content.set_result(BlockImage(file, size_gib, (), writable=True))

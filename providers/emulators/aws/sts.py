@@ -84,7 +84,8 @@ class AssumeRole:
         if self.principal.assumed and seconds > _CHAINED_SECONDS:
             raise ApiError(
                 "ValidationError",
-                "The requested DurationSeconds exceeds the 1 hour session limit for roles assumed by role chaining.",
+                "The requested DurationSeconds exceeds the 1 hour session limit "
+                "for roles assumed by role chaining.",
             )
         return seconds
 
@@ -98,7 +99,10 @@ class AssumeRole:
             if not fits or key.lower().startswith("aws:"):
                 raise ApiError("ValidationError", f"1 validation error detected: invalid session tag '{key}'")
             if key.lower() in (other.lower() for other in tags):
-                raise ApiError("InvalidParameterValue", "Duplicate tag keys found. Please note that Tag keys are case insensitive.")  # noqa: E501
+                raise ApiError(
+                    "InvalidParameterValue",
+                    "Duplicate tag keys found. Please note that Tag keys are case insensitive.",
+                )
             tags[key] = value
             number += 1
         if len(tags) > _MAX_TAGS:
@@ -124,7 +128,11 @@ class AssumeRole:
         role = self.world.identities.role(self.arn)
         inherited = {key: self.principal.tags[key] for key in self.principal.transitive}
         if any(key.lower() in (kept.lower() for kept in inherited) for key in self.tags):
-            raise ApiError("InvalidParameterValue", "One of the specified transitive tag keys can't be set because it conflicts with a transitive tag key from the calling session.")  # noqa: E501
+            raise ApiError(
+                "InvalidParameterValue",
+                "One of the specified transitive tag keys can't be set because it conflicts "
+                "with a transitive tag key from the calling session.",
+            )
         if not set(self.transitive) <= set(self.tags) | set(inherited):
             raise ApiError("ValidationError", "A transitive tag key was specified that is not a session tag key.")
         identity = self.source_identity or self.principal.source_identity
@@ -143,7 +151,9 @@ class AssumeRole:
             raise ApiError(
                 "PackedPolicyTooLarge", f"Packed size of session policy and tags is {packed}% of the limit."
             )
-        return self._open(role, {**inherited, **self.tags}, frozenset(self.transitive) | set(inherited), identity, packed)
+        return self._open(
+            role, {**inherited, **self.tags}, frozenset(self.transitive) | set(inherited), identity, packed
+        )
 
     def _actions(self, identity: str) -> list[str]:
         return [
@@ -210,7 +220,7 @@ def _low(name: str) -> str:
 
 
 def _members(form: Mapping[str, str], name: str) -> list[str]:
-    values = []
+    values: list[str] = []
     while f"{name}.member.{len(values) + 1}" in form:
         values.append(form[f"{name}.member.{len(values) + 1}"])
     return values

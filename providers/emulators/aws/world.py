@@ -74,14 +74,15 @@ class World:
         return f"{prefix}-0{self._chance.getrandbits(64):016x}"
 
     def key(self, account: str, region: str, kind: str) -> Key | None:
-        """The key of an account and region for ``none``, ``default`` or ``customer``; made when first asked for."""
+        """The key of an account and region for ``none``, ``default`` or ``customer``; made when first asked."""
         if kind == "none":
             return None
         alias = "alias/aws/ebs" if kind == "default" else "alias/jumpbag-volumes"
         for key in self.keys:
             if (key.account, key.region, key.alias) == (account, region, alias):
                 return key
-        id_ = uuid.UUID(int=random.Random(f"{self.scenario.seed}:{account}:{region}:{kind}").getrandbits(128), version=4)  # noqa: S311, E501
+        chance = random.Random(f"{self.scenario.seed}:{account}:{region}:{kind}")  # noqa: S311 - repeatable
+        id_ = uuid.UUID(int=chance.getrandbits(128), version=4)
         manager = "AWS" if kind == "default" else "CUSTOMER"
         key = Key(id=str(id_), account=account, region=region, manager=manager, alias=alias)
         self.keys.append(key)

@@ -87,7 +87,18 @@ class DiskStore:
 
         add(_RECIPE, self.seed, disk.size_gib, *disk.deleted, "|", layout.epoch, layout.removed)
         for entry in layout.entries:
-            add(entry.path, entry.mode, entry.uid, entry.gid, entry.time, entry.modified, entry.link, entry.generate, entry.size)
+            add(
+                entry.path,
+                entry.mode,
+                entry.uid,
+                entry.gid,
+                entry.time,
+                entry.modified,
+                entry.link,
+                entry.generate,
+                entry.host,
+            )
+            add(entry.size)
             if entry.source is not None:
                 add(entry.source.read_bytes())
         return digest.hexdigest()
@@ -104,7 +115,9 @@ def tool(name: str) -> str:
     """The path of an e2fsprogs program; /sbin is not always on the PATH of a user."""
     found = shutil.which(name, path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/sbin", "/sbin"]))
     if found is None:
-        raise ScenarioError(f"{name} is not installed, and disks are built with it", "install the package e2fsprogs")
+        raise ScenarioError(
+            f"{name} is not installed, and disks are built with it", "install the package e2fsprogs"
+        )
     return found
 
 
@@ -149,7 +162,11 @@ class _Build:
         }
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         # debugfs goes on after an error and still ends with 0; what it says besides its name is the error.
-        said = [line for line in done.stderr.splitlines() if line.strip() and not line.startswith(("debugfs ", "mke2fs "))]
+        said = [
+            line
+            for line in done.stderr.splitlines()
+            if line.strip() and not line.startswith(("debugfs ", "mke2fs "))
+        ]
         if done.returncode or said:
             why = said[-1] if said else f"it ended with {done.returncode}"
             raise ScenarioError(
@@ -198,7 +215,7 @@ class _Build:
     def _content(self, entry: Entry) -> bytes:
         if entry.source is not None:
             return entry.source.read_bytes()
-        return content(entry.generate, entry.size, f"{self.seed}:{entry.path}", entry.time)
+        return content(entry.generate, entry.size, f"{self.seed}:{entry.path}", entry.time, entry.host)
 
     def _attributes(self) -> list[str]:
         commands = []

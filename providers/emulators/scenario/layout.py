@@ -18,7 +18,8 @@ Git keeps neither times nor owners, so a tree ``disks/web-01`` may have a sheet 
     path = "var/log/apache2/access.log.1"
     kind = "access-log"                       # access-log | auth-log | noise
     size_mib = 12
-    time = "2026-11-19T23:59:58Z"
+    time = "2026-11-19T23:59:58Z"             # a log's lines lead up to it
+    host = "web-01"                           # the host that a log names
 
 Without a sheet everything is root's, dated 2026-11-01T00:00:00Z; a directory has mode 0755, a file 0755
 where its owner may execute it, else 0644. Generated content derives from the scenario's seed.
@@ -54,6 +55,7 @@ class Entry(msgspec.Struct, kw_only=True):
     source: Path | None = None
     link: str = ""
     generate: str = ""
+    host: str = ""
     size: int = 0
 
 
@@ -70,7 +72,9 @@ def read_layout(tree: Path) -> Layout:
     entries, epoch, removed = _read(tree, ())
     for entry in entries.values():
         if any(char in entry.path + entry.link for char in '"\\\n\r\t'):
-            raise ScenarioError(f"{tree.name}: a name in it holds a quote, backslash or control", "rename that file")
+            raise ScenarioError(
+                f"{tree.name}: a name in it holds a quote, backslash or control", "rename that file"
+            )
     return Layout(entries=[entries[name] for name in sorted(entries)], epoch=epoch, removed=removed)
 
 
@@ -149,6 +153,7 @@ def _generated(table: Table, epoch: int) -> Entry:
         generate=table.choice("kind", "", _KINDS),
         size=int(table.number("size_mib", high=1024.0) * 2**20),
         time=_time(table, "time", epoch),
+        host=table.text("host", "localhost", pattern=r"[a-z0-9-]+", kind="a host name"),
     )
 
 

@@ -68,10 +68,10 @@ def load(folder: Path) -> Scenario:
     source = Source(file.resolve(), locate(text))
     top = Table(source, value, (), "the file")
     head = top.sub("scenario")
-    if head is None:
-        source.refuse((), "there is no [scenario] table", "add [scenario] with a name")
     aws, azure, gcp, faults = top.sub("aws"), top.sub("azure"), top.sub("gcp"), top.sub("faults")
     top.end()
+    if head is None:
+        source.refuse((), "there is no [scenario] table", "add [scenario] with a name")
     scenario = Scenario(
         root=source.folder,
         name=head.text("name", pattern=_NAME, kind="a name of letters, digits, dots and dashes"),
@@ -112,14 +112,16 @@ def _aws(table: Table) -> Aws:
             "set forensics = true in one [[aws.accounts]]",
         )
     known = {account.id for account in aws.accounts}
-    for key, items in (("instances", aws.instances), ("buckets", aws.buckets), ("events", aws.events)):
-        for index, item in enumerate(items):
-            if item.account not in known:
-                table.source.refuse(
-                    ("aws", key, index, "account"),
-                    f"account {item.account} is not listed",
-                    "add it to [[aws.accounts]]",
-                )
+    mentioned = {
+        "instances": [one.account for one in aws.instances],
+        "buckets": [one.account for one in aws.buckets],
+        "events": [one.account for one in aws.events],
+    }
+    for key, ids in mentioned.items():
+        for index, id_ in enumerate(ids):
+            if id_ not in known:
+                where = ("aws", key, index, "account")
+                table.source.refuse(where, f"account {id_} is not listed", "add it to [[aws.accounts]]")
     return aws
 
 
@@ -166,16 +168,16 @@ def _aws_instance(table: Table) -> AwsInstance:
 
 
 def _aws_bucket(table: Table) -> AwsBucket:
-    return AwsBucket(
-        account=table.text("account"), name=table.text("name"), object_lock=table.flag("object_lock")
-    )
+    return AwsBucket(account=table.text("account"), name=table.text("name"), object_lock=table.flag("object_lock"))
 
 
 def _aws_event(table: Table) -> AwsEvent:
     return AwsEvent(
         account=table.text("account"),
         time=table.text(
-            "time", pattern=r"-[0-9]+[smhd]|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", kind='"-3h" or an RFC 3339 time in UTC'
+            "time",
+            pattern=r"-[0-9]+[smhd]|\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ",
+            kind='"-3h" or an RFC 3339 time in UTC',
         ),
         name=table.text("name"),
         user=table.text("user", ""),

@@ -75,6 +75,9 @@ class _Scanner:
             path = self._resolve(names)
         self.table = path
         self.found[path] = line
+        # What a header names on the way stands where it is first mentioned.
+        for end in range(1, len(path)):
+            self.found.setdefault(path[:end], line)
 
     def _pair(self) -> None:
         line = self.line

@@ -1,0 +1,166 @@
+"""The plan screen: everything is seen before anything starts."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+from textual.widgets import Button
+
+from app.faults import Denied, Refused
+from screens.plan.screen import PlanScreen
+from screens.widgets.typed_confirm import TypedConfirm
+from screens.workbench.screen import WorkbenchScreen
+from tests.screens.conftest import Desk, OpenDesk
+from tests.screens.fakes import ScriptedCommands
+from tests.screens.seed import HOME, PAYMENTS, XVDA, plan
+
+TARGET = f"aws:{PAYMENTS}:{XVDA}"
+
+
+async def open_plan(d: Desk) -> None:
+    await d.press("2")
+    source = d.app.workbench.resources.rows.source
+    d.app.workbench.resources.rows.go_to(
+        next(key for key in map(source.key, range(len(source))) if key.endswith(XVDA))
+    )
+    await d.press("a")
+    assert isinstance(d.app.screen, PlanScreen)
+
+
+def approve(d: Desk) -> Button:
+    return d.app.screen.query_one("#approve", Button)
+
+
+async def test_the_plan_shows_steps_effects_undo_permissions_clocks_and_warnings(desk: OpenDesk) -> None:
+    async with desk() as d:
+        await open_plan(d)
+        await d.sees(
+            XVDA,
+            "COPY",
+            "cannot be shared",
+            "ec2:ModifySnapshotAttribute",
+            "share",
+            "unshared in step 8",
+            "jump host",
+            "1 action on 1 resource",
+            "60 min",
+            "renews 1×",
+            "of 2,048 bytes",
+            "14 min",
+            "8.0 GiB",
+            "can see CreateSnapshot in CloudTrail",
+            "Reason for custody",
+        )
+        assert isinstance(d.app.focused, Button) and d.app.focused.id == "cancel"
+        assert d.commands.called("acquire") == []
+
+
+async def test_what_shares_or_modifies_needs_its_word(desk: OpenDesk) -> None:
+    async with desk() as d:
+        await open_plan(d)
+        assert "type MODIFY" in d.text
+        d.app.screen.query_one("#reason").focus()
+        await d.pilot.pause()
+        await d.type("SEC-981")
+        await d.press("enter", "right", "enter")
+        assert isinstance(d.app.screen, TypedConfirm)
+        await d.sees("share with the forensics account")
+        d.app.screen.query_one("#word").focus()
+        await d.pilot.pause()
+        await d.type("modif")
+        await d.press("enter", "right", "enter")  # not the word: the focus cannot leave Cancel
+        assert d.commands.called("acquire") == [] and isinstance(d.app.screen, PlanScreen)
+        await d.press("enter")
+        d.app.screen.query_one("#word").focus()
+        await d.pilot.pause()
+        await d.type("MODIFY")
+        await d.press("enter", "right", "enter")
+        assert d.commands.called("acquire") == [
+            {"kind": "disk", "target": TARGET, "route": "auto", "reason": "SEC-981", "digest": "d1" * 32}
+        ]
+        assert isinstance(d.app.screen, WorkbenchScreen)
+        await d.sees("A-0009 is queued")
+
+
+async def test_what_only_collects_is_approved_with_enter_after_moving_the_focus(desk: OpenDesk) -> None:
+    async with desk() as d:
+        await open_plan(d)
+        await d.press("o")
+        await d.sees("DIRECT")
+        assert d.commands.called("plan")[-1]["route"] == "direct"
+        await d.press("enter")  # still on Cancel
+        assert d.commands.called("acquire") == [] and isinstance(d.app.screen, WorkbenchScreen)
+        await d.press("a", "o", "tab", "enter")
+        assert [call["route"] for call in d.commands.called("acquire")] == ["direct"]
+
+
+async def test_the_route_key_goes_round(desk: OpenDesk) -> None:
+    async with desk() as d:
+        await open_plan(d)
+        await d.press("o", "o", "o")
+        assert [call["route"] for call in d.commands.called("plan")] == ["auto", "direct", "preserve", "auto"]
+
+
+async def test_a_refused_plan_says_why_and_what_to_do_and_cannot_be_approved(desk: OpenDesk) -> None:
+    fault = Refused(
+        f"{XVDA} is not tagged Forensics=Enabled", next="ask the account's owner to tag it, then press R"
+    )
+    async with desk(commands=ScriptedCommands(plan=fault)) as d:
+        await open_plan(d)
+        await d.sees(
+            "refused", "is not tagged Forensics=Enabled", "ask the account's owner", "Nothing was changed"
+        )
+        assert approve(d).disabled
+        await d.press("right", "enter")
+        assert d.commands.called("acquire") == []
+
+
+async def test_a_refused_start_is_shown_in_place(desk: OpenDesk) -> None:
+    fault = Denied("the plan changed since it was shown", next="read the new plan: press o")
+    async with desk(commands=ScriptedCommands(acquire=fault)) as d:
+        await open_plan(d)
+        await d.press("o", "right", "enter")
+        await d.sees("the plan changed since it was shown", "read the new plan")
+        assert approve(d).disabled
+
+
+async def test_an_answer_that_is_no_plan_is_told_as_such(desk: OpenDesk) -> None:
+    async with desk(commands=ScriptedCommands(plan={"plan": {"kind": "moon"}, "digest": "00"})) as d:
+        await open_plan(d)
+        await d.sees("not a plan this version can read")
+
+
+async def test_the_policies_are_shown_as_they_will_be_sent(desk: OpenDesk) -> None:
+    async with desk() as d:
+        await open_plan(d)
+        await d.press("P")
+        await d.sees('"Action": [', "ec2:CreateSnapshot", "168 of 2,048 bytes")
+        await d.press("escape")
+        assert isinstance(d.app.screen, PlanScreen)
+
+
+async def test_room_on_the_evidence_volume_is_shown_when_the_plan_gives_it(desk: OpenDesk) -> None:
+    def answer(params: dict[str, Any]) -> Any:
+        return {
+            "plan": msgspec.to_builtins(plan("direct")),
+            "digest": "aa",
+            "space": "8.4 GiB needed, 812 GiB free",
+        }
+
+    async with desk(commands=ScriptedCommands(plan=answer)) as d:
+        await open_plan(d)
+        await d.sees("812 GiB free", "8.4 GiB needed")
+
+
+async def test_a_narrow_plan_keeps_the_buttons_and_scrolls(desk: OpenDesk) -> None:
+    async with desk(size=(80, 24)) as d:
+        await open_plan(d)
+        await d.sees("[ Cancel ]", "[ Approve: type MODIFY to go on ]", "more below", "Reason for custody")
+        d.app.screen.query_one("#plan").focus()
+        await d.press("G")
+        await d.sees("instance store /dev/nvme1n1")
+
+
+def test_the_seeded_plan_is_a_plan_of_two_accounts() -> None:
+    assert {step.account for step in plan().steps} == {PAYMENTS, HOME, ""}
