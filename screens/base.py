@@ -85,11 +85,21 @@ class CaseScreen(Screen[Result]):
         self.call_after_refresh(self.case_changed)
 
     def case_changed(self) -> None:
-        """The case, the connection or the size changed. Widgets repaint only what differs."""
-        self.tick()
+        """The case, the connection or the size changed. Does nothing once the screen is being taken down."""
+        if self.app.is_running and self.is_attached and self.is_mounted:
+            self.show_case()
 
     def tick(self) -> None:
-        """Once a second, and with every change: countdowns and bars."""
+        """A second passed."""
+        if self.app.is_running and self.is_attached and self.is_mounted:
+            self.show_time()
+
+    def show_case(self) -> None:
+        """Show the case as it is now. Widgets repaint only what differs."""
+        self.show_time()
+
+    def show_time(self) -> None:
+        """Show what changes by itself: countdowns and ages."""
         bench = self.bench
         snapshot, now = bench.snapshot, bench.clock.now()
         self.query_one(ContextBar).update_context(snapshot, bench.surroundings(), now)

@@ -140,9 +140,11 @@ class Workbench(App[str]):
             await asyncio.sleep(POLL_S)
 
     def _case_changed(self) -> None:
+        if not self.is_running:
+            return
         with self.batch_update():
             for screen in self.screen_stack:
-                if isinstance(screen, CaseScreen) and screen.is_mounted:
+                if isinstance(screen, CaseScreen):
                     screen.case_changed()
 
     def _link_changed(self) -> None:
@@ -156,6 +158,8 @@ class Workbench(App[str]):
                 self.refresh_inventory("accounts", None, quietly=True)
 
     def _tick(self) -> None:
+        if not self.is_running:
+            return
         screen = self.screen
         with self.batch_update():
             for one in self.screen_stack if screen.is_modal else (screen,):

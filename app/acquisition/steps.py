@@ -21,13 +21,10 @@ from app.faults import Broken, CredentialExpired, Fault
 from app.model import Step, TransferSpec
 from app.ports import Made, Provider, StepContext
 from app.transfer.bag import BLOCKS, TAG_MANIFEST, BagDigests, BagInfo, FileDigest, close_bag, write_bag
-from app.transfer.digests import DigestMap
 from app.transfer.hashing import ImageDigests, hash_image
-from app.transfer.journal import Journal
 from app.transfer.meter import Meter
-from app.transfer.shape import block_count
 from app.transfer.storage import IMAGE
-from app.transfer.transfer import DIGESTS, JOURNAL, Transfer
+from app.transfer.transfer import Transfer, expected_digests
 
 T = TypeVar("T")
 _POLL_S = (0.5, 10.0)
@@ -342,13 +339,8 @@ class StepRunner:
 def _hash_at_rest(
     places: Places, shape: TransferSpec, progress: Callable[[int], None], stop: threading.Event
 ) -> ImageDigests:
-    known = DigestMap(places.work / DIGESTS, block_count(shape))
+    known = expected_digests(places.work, shape)
     try:
-        journal = Journal(places.work / JOURNAL, shape, None)
-        try:
-            journal.load(known, stop)
-        finally:
-            journal.close()
         return hash_image(places.image, shape, known, progress, stop, blocks_file=places.work / "blocks.packed")
     finally:
         known.close()

@@ -118,7 +118,7 @@ def verify(session: Session) -> int:
     words = {True: "yes", False: "NO", None: "not checked"}
     fields(
         [
-            ("verdict", "OK" if found.ok else "NOT PROVEN" if code == 2 else "FAILED"),
+            ("verdict", {0: "OK", 2: "NOT PROVEN"}.get(code, "FAILED")),
             ("key", f"{found.key} ({found.trust})"),
             ("log", f"{found.events} events in {found.lines} lines" + (", being written" if found.live else "")),
             ("chain", words[found.chain]),

@@ -104,15 +104,15 @@ def _route(kind: str, route: str, account: str) -> tuple[Literal["direct", "pres
         )
     if route == "auto":
         return "direct", (
-            f"direct was chosen: the blocks are read straight from one snapshot inside account {account}; "
+            f"it needs the least: the blocks are read straight from one snapshot inside account {account}; "
             "nothing is shared with another account and no volume is made"
         )
     if route == "direct":
-        return "direct", f"direct was asked for: the blocks are read from one snapshot inside account {account}"
+        return "direct", f"it was asked for: the blocks are read from one snapshot inside account {account}"
     if route == "preserve":
         return (
             "preserve",
-            f"preserve was asked for: the snapshot stays in account {account}, nothing is downloaded",
+            f"it was asked for: the snapshot stays in account {account}, nothing is downloaded",
         )
     if route == "copy":
         raise Usage("route copy is not built yet in this version", next="use direct or preserve")

@@ -71,15 +71,15 @@ class AcquisitionScreen(CaseScreen[None]):
         rows.border_title = Content("Custody")
         yield rows
 
-    def case_changed(self) -> None:
-        super().case_changed()
+    def show_case(self) -> None:
+        super().show_case()
         lines = self.bench.snapshot.event_lines
         if lines != self._lines_seen:
             self._lines_seen = lines
             self.run_worker(self._load(), exclusive=True, group="events")
 
-    def tick(self) -> None:
-        super().tick()
+    def show_time(self) -> None:
+        super().show_time()
         one = self._one()
         if one is None:
             return

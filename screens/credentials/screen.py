@@ -86,8 +86,8 @@ class LeaseScreen(CaseScreen[None]):
             LinesView(look=self.look, id="titles"), RowList(look=self.look, id="rows", empty=empty), id="frame"
         )
 
-    def tick(self) -> None:
-        super().tick()
+    def show_time(self) -> None:
+        super().show_time()
         bench = self.bench
         self._source = Leases(bench.snapshot.leases, bench.shelf.names, bench.clock.now(), self.look)
         rows = self.query_one("#rows", RowList)

@@ -40,11 +40,10 @@ class PageScreen(CaseScreen[None]):
     def rebuild(self) -> None:
         """The builder would give other lines now."""
         self._edition += 1
-        if self.is_mounted:
-            self.case_changed()
+        self.case_changed()
 
-    def case_changed(self) -> None:
-        super().case_changed()
+    def show_case(self) -> None:
+        super().show_case()
         page = self.query_one("#page", PageLines)
         built = (page.inner, self._edition)
         if page.inner and built != self._built:

@@ -76,8 +76,8 @@ class PlanScreen(CaseScreen[str | None]):
     def on_mount(self) -> None:
         self._ask()
 
-    def case_changed(self) -> None:
-        super().case_changed()
+    def show_case(self) -> None:
+        super().show_case()
         page = self.query_one("#plan", PageLines)
         drawn = (page.inner, id(self._plan), self._busy, self._fault, self._route)
         if not page.inner or drawn == self._drawn:
@@ -96,8 +96,7 @@ class PlanScreen(CaseScreen[str | None]):
         self._plan, self._fault, self._digest = None, None, ""
         self._busy = "reading what is there; nothing is changed by a plan"
         self.run_worker(self._plan_it(), exclusive=True, group="plan")
-        if self.is_mounted:
-            self.case_changed()
+        self.case_changed()
 
     async def _plan_it(self) -> None:
         wanted = {"kind": "disk", "target": self._target, "route": self._route}

@@ -82,7 +82,9 @@ def context_line(snapshot: CaseSnapshot, around: Surroundings, now: datetime, wi
         parts.append(_Part(2, (((both, "accent"),), ((where or role, "accent"),))))
     parts.append(_Part(8, ((power_word(snapshot, now, look),),)))
     agent = agent_word(snapshot, now, around.link, look)
-    brief = (agent[0].replace("agent this session only", "session only").replace("agent ", ""), agent[1])
+    short = {"agent detached": "detached", "agent this session only": "session only"}
+    glyph, _, word = agent[0].partition(" ")
+    brief = (f"{glyph} {short.get(word, word)}", agent[1])
     parts.append(_Part(5, ((agent,), (brief,))))
     needs, running = waiting(snapshot.acquisitions), going_on(snapshot.acquisitions)
     if needs:

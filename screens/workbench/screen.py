@@ -99,13 +99,13 @@ class WorkbenchScreen(CaseScreen[None]):
                 self._mark_current()
                 self.tick()
 
-    def case_changed(self) -> None:
+    def show_case(self) -> None:
         for pane in self.panes:
             pane.case_changed()
-        super().case_changed()
+        super().show_case()
 
-    def tick(self) -> None:
-        super().tick()
+    def show_time(self) -> None:
+        super().show_time()
         self.query_one("#tabs", LinesView).show([self._tabs()])
         self.acquisitions.tick()
 

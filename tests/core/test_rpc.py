@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import os
 import stat
@@ -70,7 +71,7 @@ async def test_the_socket_is_the_users_alone_and_goes_with_the_server(tmp_path: 
         await client.call("echo")
         await client.close()
         async with asyncio.timeout(5):
-            while not left:
+            while not left:  # noqa: ASYNC110 - the server tells nobody but its callback
                 await asyncio.sleep(0.01)
         assert server.connections == 0
     assert not path.exists()
@@ -83,11 +84,11 @@ async def test_a_call_under_way_ends_when_the_agent_goes(tmp_path: Path) -> None
         await asyncio.sleep(3600)
 
     path = tmp_path / "b.sock"
-    server = Server(path, {"never": never}, lambda peer: None)
+    server = Server(path, {"never": never, "echo": echo}, lambda peer: None)
     await server.open()
     client = await AgentClient.open(path)
     call = asyncio.create_task(client.call("never"))
-    await asyncio.sleep(0)
+    await client.call("echo")  # answered, so the other one has arrived too
     await server.close()
     with pytest.raises(AgentGone):
         await asyncio.wait_for(call, 10)
@@ -102,5 +103,6 @@ async def test_garbage_is_answered_and_a_flood_is_cut_off(tmp_path: Path) -> Non
             answer = json.loads(await asyncio.wait_for(reader.readline(), 5))
             assert "error" in answer
         writer.write(b"x" * (2 << 20))
-        assert await asyncio.wait_for(reader.read(), 5) == b""
+        with contextlib.suppress(ConnectionResetError):
+            assert await asyncio.wait_for(reader.read(), 5) == b""
         writer.close()

@@ -125,7 +125,7 @@ class Forge:
         }
         return self.event("case.open", params=params, **changes)
 
-    def event(self, op: str, phase: str = "fact", *, write: bool = True, **changes: Any) -> dict[str, Any]:
+    def event(self, op: str, phase: str = "fact", /, *, write: bool = True, **changes: Any) -> dict[str, Any]:
         self.seq += 1
         prev = hashlib.sha256(
             self.lines[-1] if self.seq > 1 else f"jumpbag-log/1\n{self.log}\n".encode()
@@ -180,7 +180,7 @@ class Forge:
         (self.path / "custody" / "checkpoints" / f"{size}.note").write_bytes(data)
         return data
 
-    def checkpoint(self, size: int | None = None, **changes: Any) -> None:
+    def checkpoint(self, size: int | None = None, /, **changes: Any) -> None:
         size = len(self.lines) if size is None else size
         note = self.note(size)
         params = {

@@ -234,7 +234,7 @@ def test_intents_and_outcomes(forge: Forge) -> None:
 def test_outcomes_that_do_not_fit(forge: Forge, changes: dict[str, Any], line: int) -> None:
     forge.open()
     forge.event("snapshot.create", "intent", corr="x")
-    forge.event(**{"op": "snapshot.create", "phase": "result", "corr": "x"} | changes)
+    forge.event("snapshot.create", "result", **{"corr": "x"} | changes)
     bad(forge, line)
 
 

@@ -108,7 +108,10 @@ def condition(operator: str, key: str, value: Any) -> dict[str, Any]:
             [
                 statement(
                     Condition={
-                        "StringEquals": {"aws:ResourceTag/Forensics": "Enabled", "aws:RequestedRegion": "us-east-1"}
+                        "StringEquals": {
+                            "aws:ResourceTag/Forensics": "Enabled",
+                            "aws:RequestedRegion": "us-east-1",
+                        }
                     }
                 )
             ],
