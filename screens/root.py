@@ -123,11 +123,8 @@ class Workbench(App[str]):
         skew = (now - self._started[0]).total_seconds() - (mono - self._started[1])
         name = ""
         if self.screen_stack:
-            name = (
-                self.workbench.resources.scope_name
-                if self.workbench.is_attached and self.workbench.is_mounted
-                else ""
-            )
+            bench = self.workbench
+            name = bench.resources.scope_name if bench.is_attached and bench.is_mounted else ""
         return Surroundings(self.link.state, name, round(skew) if abs(skew) > _SKEW_S else 0)
 
     async def _read(self) -> None:
@@ -151,11 +148,11 @@ class Workbench(App[str]):
         self._case_changed()
 
     def _ask_for_accounts(self) -> None:
-        """Once, in a case whose accounts nobody has seen yet."""
+        """Once, in a case whose accounts or resources nobody has seen yet: asking for these asks for those."""
         if self.link.state == "attached" and not self._asked_for_accounts:
             self._asked_for_accounts = True
-            if not self.snapshot.accounts:
-                self.refresh_inventory("accounts", None, quietly=True)
+            if not self.snapshot.accounts or not self.snapshot.scans:
+                self.refresh_inventory("resources", None, quietly=True)
 
     def _tick(self) -> None:
         if not self.is_running:
@@ -291,6 +288,10 @@ class Workbench(App[str]):
             return
         self._stopped = True
         self.action_detach()
+
+    def _set_pointer_shape(self, shape: str) -> None:
+        # Textual announces pointer shapes by OSC 22, which some terminals and multiplexers do not know.
+        return
 
     def _fatal_error(self) -> None:
         # Textual would print a traceback with the values of all variables. A person gets a sentence instead

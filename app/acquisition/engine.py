@@ -148,5 +148,10 @@ class Engine:
         return lost
 
     async def shutdown(self) -> None:
-        """Stop after the caller has closed its gates; unfinished workflows go on at the next launch."""
-        await asyncio.to_thread(DBOS.destroy, workflow_completion_timeout_sec=0)
+        """Stop after the caller has closed its gates; unfinished workflows go on at the next launch.
+
+        DBOS then waits for its notification listener, which sleeps for seconds and holds nothing: the caller,
+        whose process ends next, does not.
+        """
+        ending = asyncio.create_task(asyncio.to_thread(DBOS.destroy, workflow_completion_timeout_sec=0))
+        await asyncio.wait({ending}, timeout=0.5)

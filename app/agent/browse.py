@@ -86,7 +86,8 @@ class Browse:
             except CredentialNeeded:
                 raise
             except Fault as fault:
-                reason = f"{fault.message}. {fault.next}".strip()
+                said = fault.provider_code or fault.code
+                reason = f"the role cannot be assumed ({said}). {fault.message}. {fault.next}".strip()
             account = msgspec.structs.replace(account, reachable=reason is None, reason=reason)
             self._model.accounts([account])
             return account

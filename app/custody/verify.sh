@@ -467,21 +467,21 @@ awk '
 
 # note SIZE KEYID: whether the note of that size is exactly what that log key signs over that root; else WHY
 note() {
-  WHY='' file=$CASE/custody/checkpoints/$1.note
-  rootbytes=$(awk -v size="$1" '$1 == size { print $2; exit }' "$T/roots")
-  [ ${#rootbytes} -eq 64 ] || { WHY="its root cannot be made"; return 1; }
+  WHY='' note_file=$CASE/custody/checkpoints/$1.note
+  note_bytes=$(awk -v size="$1" '$1 == size { print $2; exit }' "$T/roots")
+  [ ${#note_bytes} -eq 64 ] || { WHY="its root cannot be made"; return 1; }
   # shellcheck disable=SC2059  # the format is made of octal escapes alone
-  root=$(printf "$(awk -v h="$rootbytes" 'BEGIN { for (i = 1; i < 64; i += 2) { v = (index("0123456789abcdef", substr(h, i, 1)) - 1) * 16 + index("0123456789abcdef", substr(h, i + 1, 1)) - 1; printf "\\%d%d%d", int(v / 64), int(v % 64 / 8), v % 8 } }')" | openssl base64 -A)
-  origin="jumpbag/$CASEID/$ORIGINLOG"
-  printf '%s\n%s\n%s\n' "$origin" "$1" "$root" > "$T/text"
-  sum=$(tr '\000' '\001' < "$file" | awk 'NR == 5 { print $3; exit }')
-  case $sum in ''|*[!A-Za-z0-9+/=]*) WHY="it does not have the form of a checkpoint"; return 1 ;; esac
-  { cat "$T/text"; printf '\n\342\200\224 %s %s\n' "$origin" "$sum"; } > "$T/note"
-  cmp -s "$T/note" "$file" || { WHY="it is not a checkpoint of the first $1 lines"; return 1; }
-  printf '%s' "$sum" | openssl base64 -d -A > "$T/payload" 2>/dev/null
-  [ "$(openssl base64 -A < "$T/payload")" = "$sum" ] && [ "$(wc -c < "$T/payload" | tr -d ' ')" = 68 ] || { WHY="its signature is malformed"; return 1; }
-  hint=$({ printf '%s\n\001' "$origin"; cat "$T/raw/$2"; } | sha256sum | cut -c 1-8)
-  [ "$(head -c 4 "$T/payload" | od -An -tx1 | tr -d ' \n')" = "$hint" ] || { WHY="it is not signed by the log key"; return 1; }
+  note_root=$(printf "$(awk -v h="$note_bytes" 'BEGIN { for (i = 1; i < 64; i += 2) { v = (index("0123456789abcdef", substr(h, i, 1)) - 1) * 16 + index("0123456789abcdef", substr(h, i + 1, 1)) - 1; printf "\\%d%d%d", int(v / 64), int(v % 64 / 8), v % 8 } }')" | openssl base64 -A)
+  note_origin="jumpbag/$CASEID/$ORIGINLOG"
+  printf '%s\n%s\n%s\n' "$note_origin" "$1" "$note_root" > "$T/text"
+  note_sum=$(tr '\000' '\001' < "$note_file" | awk 'NR == 5 { print $3; exit }')
+  case $note_sum in ''|*[!A-Za-z0-9+/=]*) WHY="it does not have the form of a checkpoint"; return 1 ;; esac
+  { cat "$T/text"; printf '\n\342\200\224 %s %s\n' "$note_origin" "$note_sum"; } > "$T/note"
+  cmp -s "$T/note" "$note_file" || { WHY="it is not a checkpoint of the first $1 lines"; return 1; }
+  printf '%s' "$note_sum" | openssl base64 -d -A > "$T/payload" 2>/dev/null
+  [ "$(openssl base64 -A < "$T/payload")" = "$note_sum" ] && [ "$(wc -c < "$T/payload" | tr -d ' ')" = 68 ] || { WHY="its signature is malformed"; return 1; }
+  note_hint=$({ printf '%s\n\001' "$note_origin"; cat "$T/raw/$2"; } | sha256sum | cut -c 1-8)
+  [ "$(head -c 4 "$T/payload" | od -An -tx1 | tr -d ' \n')" = "$note_hint" ] || { WHY="it is not signed by the log key"; return 1; }
   tail -c 64 "$T/payload" > "$T/s/note"
   openssl pkeyutl -verify -pubin -inkey "$T/pem/$2" -rawin -in "$T/text" -sigfile "$T/s/note" > /dev/null 2>&1 || {
     WHY="its signature does not verify"; return 1; }
@@ -540,10 +540,10 @@ if plain "$CASE/case.toml" case.toml && [ "$TOML" != - ] && [ "$(hash_of "$CASE/
 fi
 for top in custody evidence; do
   if [ -h "$CASE/$top" ]; then wrong 0 "$top: it is a symbolic link"
-  elif [ -d "$CASE/$top" ] && [ -n "$(find "$CASE/$top" -type l 2>/dev/null | head -c 1)" ]; then
-    wrong 0 "$top: it holds a symbolic link"
   fi
 done
+links=$(find "$CASE/custody" -type l 2>/dev/null | head -n 1)
+[ -z "$links" ] || wrong 0 "custody${links#"$CASE/custody"}: it is a symbolic link"
 
 # ---- evidence -----------------------------------------------------------------------------------------------
 # paths MANIFEST: its paths, sorted; fails if a line is not "<hex>  <path>" or names what no bag may hold
@@ -558,25 +558,27 @@ paths() {
 }
 # bag DIR: whether the bag is whole; else WHY. Its manifests are left in $T/payload.list and $T/tags.list.
 bag() {
+  # sh has no local variables: what functions set begins with their name
   WHY=''
   if [ -n "$(find "$1" -type l 2>/dev/null | head -c 1)" ]; then WHY="it holds a symbolic link"; return 1; fi
   if [ -n "$(find "$1" ! -type f ! -type d 2>/dev/null | head -c 1)" ]; then WHY="it holds a special file"; return 1; fi
   if [ -n "$(find "$1" -name '*
 *' 2>/dev/null | head -c 1)" ]; then WHY="it holds a name with a line feed"; return 1; fi
-  for name in bagit.txt bag-info.txt manifest-sha256.txt tagmanifest-sha256.txt; do
-    [ -f "$1/$name" ] || { WHY="$name is missing"; return 1; }
-    [ -r "$1/$name" ] || { WHY="$name cannot be read"; return 2; }
+  for bag_file in bagit.txt bag-info.txt manifest-sha256.txt tagmanifest-sha256.txt; do
+    [ -f "$1/$bag_file" ] || { WHY="$bag_file is missing"; return 1; }
+    [ -r "$1/$bag_file" ] || { WHY="$bag_file cannot be read"; return 2; }
   done
   (cd "$1" && find . -type f ! -name '*.tmp') | sed 's|^\./||' | sort > "$T/found"
   (cd "$1" && find . -type d ! -name . ) | sed 's|^\./||' | sort > "$T/dirs"
   awk 'FILENAME == ARGV[1] { p = $0; while (sub(/\/[^\/]*$/, "", p)) full[p] = 1; next } !($0 in full) { exit 1 }' \
     "$T/found" "$T/dirs" || { WHY="it holds an empty directory"; return 1; }
-  for name in manifest-sha256.txt tagmanifest-sha256.txt; do
-    paths "$1/$name" "$T/$name.list" || { WHY="$name is malformed"; return 1; }
+  for bag_file in manifest-sha256.txt tagmanifest-sha256.txt; do
+    paths "$1/$bag_file" "$T/$bag_file.list" || { WHY="$bag_file is malformed"; return 1; }
   done
   grep '^data/' "$T/found" > "$T/found.data"
   grep -v -e '^data/' -e '^tagmanifest-sha256\.txt$' "$T/found" > "$T/found.tags"
   cmp -s "$T/found.data" "$T/manifest-sha256.txt.list" || { WHY="its files are not those of manifest-sha256.txt"; return 1; }
+  [ -s "$T/found.data" ] || { WHY="data is missing"; return 1; }
   cmp -s "$T/found.tags" "$T/tagmanifest-sha256.txt.list" || { WHY="its tag files are not those of tagmanifest-sha256.txt"; return 1; }
   if grep -q -e '^fetch\.txt$' "$T/found.tags"; then WHY="fetch.txt: the bag is not complete"; return 1; fi
   if grep -e '^manifest-[^/]*\.txt$' -e '^tagmanifest-[^/]*\.txt$' "$T/found.tags" | grep -qv '^manifest-sha256\.txt$'; then
@@ -584,22 +586,22 @@ bag() {
   fi
   printf 'BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n' > "$T/bagit"
   tr -d '\r' < "$1/bagit.txt" | cmp -s - "$T/bagit" || { WHY="bagit.txt does not declare BagIt 1.0 in UTF-8"; return 1; }
-  for name in tagmanifest-sha256.txt manifest-sha256.txt; do
-    [ -s "$1/$name" ] || continue
-    (cd "$1" && sha256sum -c "$name" < /dev/null > /dev/null 2>&1) && continue
-    WHY="a file does not have the SHA-256 of $name"
-    while IFS= read -r entry; do
-      [ -r "$1/$entry" ] || { WHY="$entry cannot be read"; return 2; }
-      [ "$(hash_of "$1/$entry")" = "$(awk -v p="$entry" 'substr($0, 67) == p { print substr($0, 1, 64); exit }' "$1/$name")" ] || {
-        WHY="$entry does not have the SHA-256 of its manifest"; break; }
-    done < "$T/$name.list"
+  for bag_file in tagmanifest-sha256.txt manifest-sha256.txt; do
+    [ -s "$1/$bag_file" ] || continue
+    (cd "$1" && sha256sum -c "$bag_file" < /dev/null > /dev/null 2>&1) && continue
+    WHY="a file does not have the SHA-256 of $bag_file"
+    while IFS= read -r bag_entry; do
+      [ -r "$1/$bag_entry" ] || { WHY="$bag_entry cannot be read"; return 2; }
+      [ "$(hash_of "$1/$bag_entry")" = "$(awk -v p="$bag_entry" 'substr($0, 67) == p { print substr($0, 1, 64); exit }' "$1/$bag_file")" ] || {
+        WHY="$bag_entry does not have the SHA-256 of its manifest"; break; }
+    done < "$T/$bag_file.list"
     return 1
   done
-  sum=0 count=0
-  while IFS= read -r entry; do
-    sum=$((sum + $(wc -c < "$1/$entry"))) count=$((count + 1))
+  bag_sum=0 bag_count=0
+  while IFS= read -r bag_entry; do
+    bag_sum=$((bag_sum + $(wc -c < "$1/$bag_entry"))) bag_count=$((bag_count + 1))
   done < "$T/manifest-sha256.txt.list"
-  grep -q "^Payload-Oxum: $sum\.$count\$" "$1/bag-info.txt" || { WHY="bag-info.txt: Payload-Oxum is not $sum.$count"; return 1; }
+  grep -q "^Payload-Oxum: $bag_sum\.$bag_count\$" "$1/bag-info.txt" || { WHY="bag-info.txt: Payload-Oxum is not $bag_sum.$bag_count"; return 1; }
 }
 # sealed DIR FILE HEX BYTES: whether a file of the bag is the one that was sealed; else WHY
 sealed() {
@@ -608,10 +610,10 @@ sealed() {
     return 0
   fi
   [ -f "$1/$2" ] || { WHY="$2 is missing, but its seal names it"; return 1; }
-  if [ "$2" = tagmanifest-sha256.txt ]; then found=$(hash_of "$1/$2"); else
-    found=$(cat "$1/manifest-sha256.txt" "$1/tagmanifest-sha256.txt" | awk -v p="$2" 'substr($0, 67) == p { print substr($0, 1, 64); exit }')
+  if [ "$2" = tagmanifest-sha256.txt ]; then seal_found=$(hash_of "$1/$2"); else
+    seal_found=$(cat "$1/manifest-sha256.txt" "$1/tagmanifest-sha256.txt" | awk -v p="$2" 'substr($0, 67) == p { print substr($0, 1, 64); exit }')
   fi
-  [ "$found" = "$3" ] || { WHY="$2 does not have the SHA-256 of its seal"; return 1; }
+  [ "$seal_found" = "$3" ] || { WHY="$2 does not have the SHA-256 of its seal"; return 1; }
   [ "$(wc -c < "$1/$2" | tr -d ' ')" = "$4" ] || { WHY="$2 does not have the size that its seal says"; return 1; }
 }
 OTHER=''
@@ -641,11 +643,12 @@ place() {
   for path in "$1"/* "$1"/.[!.]* "$1"/..?*; do
     [ -e "$path" ] || [ -h "$path" ] || continue
     name=${path##*/}
-    if [ -h "$path" ]; then [ "$3" = yes ] || wrong 0 "$2/$name: it is a symbolic link"
+    if [ -h "$path" ]; then wrong 0 "$2/$name: it is a symbolic link"
     elif [ -d "$path" ]; then
       case $name in
         .E-[0-9][0-9][0-9][0-9]*.partial)
-          if [ "$CLOSED" = 0 ]; then echo "partial: $2/$name" | tr -c '[:print:]\n' '?'
+          if [ -n "$(find "$path" -type l 2>/dev/null | head -c 1)" ]; then wrong 0 "$2/$name: it holds a symbolic link"
+          elif [ "$CLOSED" = 0 ]; then echo "partial: $2/$name" | tr -c '[:print:]\n' '?'
           else wrong 0 "$2/$name: a bag was never sealed, and the case is closed"; fi ;;
         E-*[!0-9]*|E-|E-[0-9]|E-[0-9][0-9]|E-[0-9][0-9][0-9]|E-0[0-9][0-9][0-9][0-9]*)
           if [ "$3" = yes ]; then wrong 0 "$2/$name: a bag that no event seals"; fi ;;

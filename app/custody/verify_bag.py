@@ -79,12 +79,16 @@ def check_bag(path: Path, *, progress: Progress | None = None) -> str | None:
 def inspect_bag(path: Path, *, progress: Progress | None = None) -> BagReport:
     """Check every byte of a bag. Wrong names the file and what is wrong with it; CannotRead likewise."""
     report = BagReport()
-    tags, payload = _files(path, report)
+    tags, payload, empty = _files(path, report)
     _declaration(_named(path, _BAGIT))
     manifest = _manifest(path, MANIFEST)
     tag_manifest = _manifest(path, SEALED_TAGS)
     _same_files(MANIFEST, manifest, payload)
     _same_files(SEALED_TAGS, tag_manifest, tags - {SEALED_TAGS})
+    if empty:
+        raise Wrong(f"{visible(min(empty))} is an empty directory")
+    if not payload:
+        raise Wrong("data is missing")
     report.info = read_info(_named(path, INFO))
     for name in sorted(tag_manifest):
         _file(path, name, tag_manifest[name], report, progress)
@@ -125,8 +129,8 @@ def read_info(data: bytes) -> dict[str, str]:
     return info
 
 
-def _files(path: Path, report: BagReport) -> tuple[set[str], set[str]]:
-    """Tag files and payload files. Links, special files and empty directories are wrong."""
+def _files(path: Path, report: BagReport) -> tuple[set[str], set[str], set[str]]:
+    """Tag files, payload files and empty directories. Links and special files are wrong."""
     tags: set[str] = set()
     payload: set[str] = set()
     empty: set[str] = set()
@@ -144,8 +148,6 @@ def _files(path: Path, report: BagReport) -> tuple[set[str], set[str]]:
             (payload if name.startswith("data/") else tags).add(name)
         parent = name.rpartition("/")[0]
         empty.discard(parent)
-    if empty:
-        raise Wrong(f"{visible(min(empty))} is an empty directory")
     if "fetch.txt" in tags:
         raise Wrong("fetch.txt: the bag is not complete")
     for name in tags - {MANIFEST, SEALED_TAGS}:
@@ -154,7 +156,7 @@ def _files(path: Path, report: BagReport) -> tuple[set[str], set[str]]:
     for name in (_BAGIT, INFO, MANIFEST, SEALED_TAGS):
         if name not in tags:
             raise Wrong(f"{name} is missing")
-    return tags, payload
+    return tags, payload, empty
 
 
 def _named(path: Path, name: str, limit: int = _SMALL) -> bytes:

@@ -18,12 +18,15 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from types import TracebackType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from providers.emulators.aws.tls import make_certificates, write_private
 from providers.emulators.scenario.disks import tool
 from providers.emulators.scenario.model import Scenario, ScenarioError
 from providers.emulators.scenario.parse import load
+
+if TYPE_CHECKING:
+    from providers.emulators.aws.cloud import EmbeddedAws
 
 PROFILE = "forensics"
 SHIPPED = Path(__file__).parent / "scenarios"
@@ -31,13 +34,17 @@ DEFAULT_SCENARIO = SHIPPED / "web-intrusion"
 
 
 class Range:
-    """Running clouds. ``endpoint`` is the AWS endpoint, None where the scenario has no AWS."""
+    """Running clouds. ``endpoint`` is the AWS endpoint, None where the scenario has no AWS.
 
-    def __init__(self, scenario: Scenario, state_dir: Path, ca_bundle: Path, endpoint: str | None) -> None:
+    ``aws`` is the running cloud itself, so that a test can give it identities that no scenario has.
+    """
+
+    def __init__(self, scenario: Scenario, state_dir: Path, ca_bundle: Path, aws: EmbeddedAws | None) -> None:
         self.scenario = scenario
         self.state_dir = state_dir
         self.ca_bundle = ca_bundle
-        self.endpoint = endpoint
+        self.aws = aws
+        self.endpoint = None if aws is None else aws.endpoint
         self.config_path = state_dir / "config.toml"
         self.credentials_path = state_dir / "credentials"
 
@@ -96,15 +103,15 @@ async def serve_range(scenario_dir: Path, state_dir: Path) -> AsyncIterator[Rang
     bundle, context = make_certificates(state_dir)
     if scenario.aws is None or importing is None:
         embedded = Range(scenario, state_dir, bundle, None)
-        _write_config(embedded, None)
+        _write_config(embedded)
         yield embedded
         return
     cloud_module = await importing
     with tempfile.TemporaryDirectory(dir=state_dir, prefix="written-") as folder:
         cloud = await cloud_module.start(scenario, scenario.aws, context, Path(folder))
         try:
-            embedded = Range(scenario, state_dir, bundle, cloud.endpoint)
-            _write_config(embedded, cloud)
+            embedded = Range(scenario, state_dir, bundle, cloud)
+            _write_config(embedded)
             yield embedded
         finally:
             await cloud.close()
@@ -116,7 +123,8 @@ def _import_aws() -> Any:
     return cloud
 
 
-def _write_config(embedded: Range, cloud: Any) -> None:
+def _write_config(embedded: Range) -> None:
+    cloud = embedded.aws
     lines = [
         "# A ready-made configuration for the embedded clouds. It holds no secret.",
         "[examiner]",

@@ -25,8 +25,6 @@ class PageLines(LinesView, can_focus=True):
         padding: 0 1;
         &:focus { border: round $frame-focus; border-title-color: $title-focus; border-title-style: bold; }
     }
-    .-ascii PageLines { border: ascii $frame; }
-    .-ascii PageLines:focus { border: ascii $frame-focus; }
     """
 
     BINDINGS: ClassVar[list[BindingType]] = bindings("lists")

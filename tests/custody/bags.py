@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from pathlib import Path
+from typing import Any
 
 BLOCK = 4096
 
@@ -110,7 +111,7 @@ def write_manifests(path: Path) -> None:
         (path / name).write_text("".join(rows))
 
 
-def digests(path: Path) -> list[dict[str, object]]:
+def digests(path: Path) -> list[dict[str, Any]]:
     """What an ``evidence.seal`` result says of that bag."""
     found = []
     for name in ("tagmanifest-sha256.txt", "data/disk.raw", "blocks.tsv"):

@@ -163,9 +163,13 @@ class Forge:
         ).replace(" ", "")
         return b'{"b":' + body + b',"s":[' + signatures.encode() + b"]}\n"
 
-    def append(self, line: bytes) -> None:
+    def append(self, line: bytes) -> bytes:
         self.lines.append(line)
         self.events.write_bytes(b"".join(self.lines))
+        return line
+
+    def sign_with(self, *signers: Signer) -> None:
+        self.signers = list(signers)
 
     def root(self, size: int) -> bytes:
         return _root(self.lines[:size])
@@ -180,7 +184,7 @@ class Forge:
         (self.path / "custody" / "checkpoints" / f"{size}.note").write_bytes(data)
         return data
 
-    def checkpoint(self, size: int | None = None, /, **changes: Any) -> None:
+    def checkpoint(self, size: int | None = None, /, **changes: Any) -> dict[str, Any]:
         size = len(self.lines) if size is None else size
         note = self.note(size)
         params = {
@@ -188,7 +192,7 @@ class Forge:
             "root": base64.b64encode(self.root(size)).decode(),
             "note_sha256": hashlib.sha256(note).hexdigest(),
         }
-        self.event("log.checkpoint", params=params | changes)
+        return self.event("log.checkpoint", params=params | changes)
 
     def fragments(self, *numbers: int) -> list[dict[str, Any]]:
         found = []

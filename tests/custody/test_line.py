@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import itertools
 import json
 import subprocess
 from pathlib import Path
@@ -106,7 +107,7 @@ def test_bodies_that_are_not_canonical(body: bytes) -> None:
 def test_lines_are_cut_alike_however_the_pieces_fall(data: bytes, cuts: list[int]) -> None:
     reader, found = LineReader(), []
     edges = [0, *sorted(min(cut, len(data)) for cut in cuts), len(data)]
-    for start, end in zip(edges, edges[1:], strict=False):
+    for start, end in itertools.pairwise(edges):
         found += list(reader.feed(data[start:end]))
     expected = data.split(b"\n")
     assert found == [raw_line(number, line) for number, line in enumerate(expected[:-1], 1)]
@@ -127,7 +128,15 @@ def test_a_line_of_any_length_is_hashed_in_bounded_memory(monkeypatch: pytest.Mo
 
 
 def test_values_from_elsewhere_become_what_a_log_may_hold() -> None:
-    given_ = {"size_bytes": 5, "bytes": 2**70, "n": 2**60, "x": None, "f": 1.5, "s": "\ud800", "l": (1, None, {"offset": 0})}
+    given_ = {
+        "size_bytes": 5,
+        "bytes": 2**70,
+        "n": 2**60,
+        "x": None,
+        "f": 1.5,
+        "s": "\ud800",
+        "l": (1, None, {"offset": 0}),
+    }
     assert plain(given_) == {
         "size_bytes": "5",
         "bytes": str(2**70),

@@ -16,10 +16,19 @@ from app.custody import Ledger, Signer, verify
 from app.faults import Usage
 from tests.custody import bags, cases
 
-SPEC_KEYS = (
-    "ok key trust events lines chain signatures checkpointed_to anchored_to live open_intents items "
-    "first_bad_line reason"
-).split()
+SPEC_KEYS = [
+    "ok",
+    "key",
+    "trust",
+    "events",
+    "lines",
+    "chain",
+    "signatures",
+    "checkpointed_to",
+    "anchored_to",
+    "live",
+]
+SPEC_KEYS += ["open_intents", "items", "first_bad_line", "reason"]
 
 
 def events(case: Path) -> Path:
@@ -224,11 +233,16 @@ def _replace(path: Path, target: Path) -> None:
     path.symlink_to(target)
 
 
-FOREIGN: dict[str, Callable[[Path], None]] = {
+def _link_among_anchors(case: Path) -> None:
+    (case / "custody/anchors").mkdir()
+    (case / "custody/anchors/link").symlink_to("/etc/passwd")
+
+
+FOREIGN: dict[str, Callable[[Path], object]] = {
     "custody/keys/readme.txt": lambda case: (case / "custody/keys/readme.txt").touch(),
-    "custody/keys/0123456789abcdef.pem": lambda case: (
-        case / "custody/keys/0123456789abcdef.pem"
-    ).write_bytes(Signer.generate().pem),
+    "custody/keys/0123456789abcdef.pem": lambda case: (case / "custody/keys/0123456789abcdef.pem").write_bytes(
+        Signer.generate().pem
+    ),
     "custody/checkpoints/1.note.bak": lambda case: (case / "custody/checkpoints/1.note.bak").touch(),
     "custody/checkpoints/x": lambda case: (case / "custody/checkpoints/x").mkdir(),
     "evidence/E-0009": lambda case: bags.build(case / "evidence/E-0009", item="E-0009"),
@@ -236,10 +250,7 @@ FOREIGN: dict[str, Callable[[Path], None]] = {
     "evidence/other": lambda case: (case / "evidence/other").mkdir(),
     "case.toml": lambda case: (case / "case.toml").unlink(),
     "custody/events.jsonl": lambda case: events(case).unlink(),
-    "custody/anchors/link": lambda case: (
-        (case / "custody/anchors").mkdir(),
-        (case / "custody/anchors/link").symlink_to("/etc/passwd"),
-    )[0],
+    "custody/anchors/link": _link_among_anchors,
     "custody/keys": lambda case: _replace(case / "custody/keys", case / "elsewhere"),
     "custody": lambda case: _replace(case / "custody", case / "elsewhere"),
     "evidence": lambda case: _replace(case / "evidence", case / "elsewhere"),

@@ -42,10 +42,11 @@ class Cloud:
             if (not action or call["action"] == action) and (not decision or call["decision"] == decision)
         ]
 
-    def snapshots_of(self, volume: str) -> list[dict[str, Any]]:
-        """Successful CreateSnapshot calls on that volume."""
-        made = self.calls("ec2:CreateSnapshot", "allow")
-        return [call for call in made if any(arn.endswith(f"/{volume}") for arn in call["resources"])]
+    def of_case(self, case: str, action: str = "", decision: str = "") -> list[dict[str, Any]]:
+        """What arrived under the sessions of that case (their names begin with ``jumpbag-<case>-``)."""
+        return [
+            call for call in self.calls(action, decision) if (call["session"] or "").startswith(f"jumpbag-{case}-")
+        ]
 
     def blocks(self, snapshot: str) -> tuple[int, int]:
         """(block reads answered, different blocks among them) of a snapshot."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from tests.e2e.packs import BLOCK, Pack
 from tests.e2e.runner import Case, Jumpbag
 
 NewCase = Callable[..., Case]
+_numbers = itertools.count(101)
 
 
 @pytest.fixture(scope="module")
@@ -51,13 +53,12 @@ def cloud(running: Cloud) -> Iterator[Cloud]:
 
 
 @pytest.fixture
-def new_case(jumpbag: Jumpbag, request: pytest.FixtureRequest) -> Iterator[NewCase]:
-    """Makes cases ``IR-<n>-<test>``; their agents are ended with the test."""
+def new_case(jumpbag: Jumpbag) -> Iterator[NewCase]:
+    """Makes cases; their agents are ended with the test."""
     made: list[Case] = []
-    name = "".join(char for char in request.node.name if char.isalnum() or char in "-_")[:40]
 
     def make(cloud: Cloud, **agent: int) -> Case:
-        case = jumpbag.create(f"{name}-{len(made) + 1}", cloud, **agent)
+        case = jumpbag.create(f"IR-{next(_numbers)}", cloud, **agent)
         made.append(case)
         return case
 

@@ -28,7 +28,11 @@ def make_pack(folder: Path, **keys: Any) -> Path:
         instance("plain-01", {"device": "/dev/xvda", "image": "web.raw"}),
         instance("other-tag", {"device": "/dev/xvda", "image": "web.raw", "tags": {"Forensics": "Disabled"}}),
         instance("full-01", volume(image="full.raw")),
-        instance("secret-01", volume(image="web.raw", kms="customer"), volume("/dev/sdf", kms="default")),
+        instance(
+            "secret-01",
+            volume(image="web.raw", kms="customer"),
+            volume("/dev/sdf", image="web.raw", kms="default"),
+        ),
         instance("blank-01", volume(size_gib=3)),
         instance("far-01", volume(image="web.raw"), region="eu-central-1"),
     ]

@@ -11,6 +11,10 @@ from typing import Any
 
 import botocore.session
 import pytest
+from botocore.auth import SigV4Auth
+from botocore.awsrequest import AWSRequest
+from botocore.config import Config
+from botocore.credentials import Credentials
 
 from tests.emulators.clients import CASE, Clients, Keys, refused
 from tests.emulators.packs import FORENSICS, OTHER, REGION, WORKLOAD
@@ -73,57 +77,38 @@ def test_an_unsigned_call_is_refused(quiet: Clients) -> None:
     assert caught.value.headers["x-amzn-RequestId"] in text
 
 
-def test_a_changed_body_breaks_the_signature(quiet: Clients) -> None:
-    client = quiet("sts")
-
-    def tamper(request: Any, **_: Any) -> None:
-        request.data = b"Action=GetCallerIdentity&Version=2011-06-15&Extra=1"
-
-    client.meta.events.register_last(
-        "before-send.sts", lambda request, **_: setattr(request, "body", tamper.__doc__)
+def send(clients: Clients, body: bytes, signed: bytes, moment: datetime) -> tuple[int, str]:
+    """Sends ``body`` under a signature over ``signed`` made at ``moment``; (status, answer)."""
+    keys = clients.user
+    stamp = moment.strftime("%Y%m%dT%H%M%SZ")
+    headers = {"Content-Type": "application/x-www-form-urlencoded; charset=utf-8", "X-Amz-Date": stamp}
+    request = AWSRequest(method="POST", url=f"{clients.range.endpoint}/", data=signed, headers=headers)
+    request.context["timestamp"] = stamp
+    auth = SigV4Auth(Credentials(keys["AccessKeyId"], keys["SecretAccessKey"]), "sts", REGION)
+    text = auth.string_to_sign(request, auth.canonical_request(request))
+    scope, names = auth.scope(request), auth.signed_headers(auth.headers_to_sign(request))
+    headers["Authorization"] = (
+        f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders={names}, Signature={auth.signature(text, request)}"
     )
-    client.meta.events.unregister("before-send.sts")
-    fresh = Clients(quiet.range)("sts")
-    fresh.meta.events.register("before-send.sts.GetCallerIdentity", _swap_body)
-    assert refused(fresh.get_caller_identity)["Code"] == "SignatureDoesNotMatch"
+    context = ssl.create_default_context(cafile=str(clients.range.ca_bundle))
+    sent = urllib.request.Request(f"{clients.range.endpoint}/", data=body, headers=headers)
+    try:
+        with urllib.request.urlopen(sent, context=context, timeout=10) as answer:
+            return answer.status, answer.read().decode()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read().decode()
 
 
-def _swap_body(request: Any, **_: Any) -> None:
-    request.body = b"Action=GetCallerIdentity&Version=2011-06-15&Extra=1"
-    request.headers["Content-Length"] = str(len(request.body))
-
-
-def test_an_old_request_is_refused(quiet: Clients) -> None:
-    fresh = Clients(quiet.range)("sts")
-    old = (datetime.now(UTC) - timedelta(minutes=20)).strftime("%Y%m%dT%H%M%SZ")
-
-    def sign_as_of(request: Any, **_: Any) -> None:
-        from botocore.auth import SigV4Auth
-        from botocore.credentials import Credentials
-
-        class Earlier(SigV4Auth):  # type: ignore[misc]
-            def _modify_request_before_signing(self, request: Any) -> None:
-                super()._modify_request_before_signing(request)
-                request.context["timestamp"] = old
-                request.headers.replace_header("X-Amz-Date", old)
-
-        user = quiet.user
-        del request.headers["Authorization"]
-        request.context["timestamp"] = old
-        Earlier(Credentials(user["AccessKeyId"], user["SecretAccessKey"]), "sts", REGION).add_auth(request)
-
-    def resign(request: Any, **_: Any) -> None:
-        from botocore.awsrequest import AWSRequest
-
-        headers = {key: value for key, value in request.headers.items() if key.lower() == "content-type"}
-        made = AWSRequest(method=request.method, url=request.url, data=request.body, headers=headers)
-        sign_as_of(made)
-        request.headers = made.prepare().headers
-
-    fresh.meta.events.register("before-send.sts.GetCallerIdentity", resign)
-    error = refused(fresh.get_caller_identity)
-    assert error["Code"] == "SignatureDoesNotMatch"
-    assert "expired" in error["Message"]
+def test_signatures_cover_the_body_and_the_clock(quiet: Clients) -> None:
+    body = b"Action=GetCallerIdentity&Version=2011-06-15"
+    now = datetime.now(UTC)
+    assert send(quiet, body, body, now)[0] == 200
+    for other, moment in ((body + b"&Extra=1", now), (body, now - timedelta(minutes=20))):
+        status, text = send(quiet, other, body, moment)
+        assert status == 403
+        assert "<Code>SignatureDoesNotMatch</Code>" in text
+    assert "Signature expired" in text
 
 
 def test_a_lease_carries_tags_and_source_identity(quiet: Clients) -> None:
@@ -197,7 +182,7 @@ class Unchecked(Clients):
             aws_access_key_id=keys["AccessKeyId"],
             aws_secret_access_key=keys["SecretAccessKey"],
             aws_session_token=keys.get("SessionToken"),
-            config=botocore.config.Config(parameter_validation=False, retries={"total_max_attempts": 1}),
+            config=Config(parameter_validation=False, retries={"total_max_attempts": 1}),
         )
 
 
@@ -219,7 +204,16 @@ def test_a_chained_session_ends_after_an_hour_and_keeps_what_was_set(quiet: Clie
 
 
 def test_a_collect_session_cannot_go_further(quiet: Clients, keys: Keys) -> None:
-    assert refused(quiet.assume, FORENSICS, by=keys, Tags=None, TransitiveTagKeys=None)["Code"] == "AccessDenied"
+    error = refused(quiet.assume, account=FORENSICS, by=keys, Tags=None, TransitiveTagKeys=None)
+    assert error["Code"] == "AccessDenied"
+
+
+def test_a_chained_session_works_and_inherits_the_source_identity(quiet: Clients) -> None:
+    plain = {"Tags": None, "TransitiveTagKeys": None, "ExternalId": None}
+    responder = quiet.keys(FORENSICS, role="jumpbag-responder", **plain)
+    answer = quiet.assume(by=responder, SourceIdentity=None, DurationSeconds=3600)
+    assert answer["SourceIdentity"] == "ex-07"
+    assert quiet("ec2", answer["Credentials"]).describe_volumes()["Volumes"]
 
 
 def test_a_session_policy_bounds_the_lease(quiet: Clients) -> None:
@@ -243,7 +237,8 @@ def test_the_organisation_can_be_walked(quiet: Clients, keys: Keys) -> None:
     accounts = organizations.list_accounts()["Accounts"]
     assert [account["Id"] for account in accounts] == [FORENSICS, WORKLOAD, OTHER]
     assert organizations.describe_organization()["Organization"]["Id"].startswith("o-demo")
-    path, child = [], WORKLOAD
+    path: list[str] = []
+    child = WORKLOAD
     while True:
         parent = organizations.list_parents(ChildId=child)["Parents"][0]
         if parent["Type"] == "ROOT":

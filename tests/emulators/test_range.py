@@ -17,6 +17,8 @@ from typing import Any
 import boto3
 import pytest
 from aiobotocore.session import get_session
+from botocore.config import Config
+from botocore.exceptions import SSLError
 
 from providers.emulators.range import RangeThread, serve_range
 from providers.emulators.scenario import ScenarioError
@@ -94,14 +96,13 @@ def test_secrets_are_for_their_owner_alone(quiet: Clients) -> None:
 
 
 def test_a_client_without_the_ca_refuses_the_range(quiet: Clients) -> None:
-    from botocore.exceptions import SSLError
-
     client = boto3.client(
         "sts",
         endpoint_url=quiet.range.endpoint,
         region_name="eu-west-1",
         aws_access_key_id="x",
         aws_secret_access_key="x",
+        config=Config(retries={"total_max_attempts": 1}),
     )
     with pytest.raises(SSLError):
         client.get_caller_identity()

@@ -15,12 +15,14 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
+import screens.root
 from app.case.readmodel import ReadModel
 from screens.present.look import UNICODE, Look
 from screens.root import Workbench
 from tests.screens.fakes import FixedClock, ScriptedCommands
 from tests.screens.seed import seed
 
+screens.root.POLL_S, screens.root.TICK_S = 0.02, 0.1  # a test need not wait for a second to pass
 for name in ("NO_COLOR", "COLORTERM"):
     os.environ.pop(name, None)
 
@@ -70,6 +72,11 @@ class Desk:
     def text(self) -> str:
         """The screen as plain text, modal screens included."""
         return screen_text(self.app)
+
+    @property
+    def screen_name(self) -> str:
+        """The class of the screen on top."""
+        return type(self.app.screen).__name__
 
     @property
     def lines(self) -> list[str]:

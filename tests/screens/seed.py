@@ -10,7 +10,7 @@ import json
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
@@ -20,6 +20,7 @@ from app.model import (
     Account,
     Acquisition,
     Attachment,
+    Effect,
     Estimate,
     EvidenceItem,
     Lease,
@@ -212,7 +213,7 @@ def leases(now: datetime) -> list[Lease]:
             scope=scope,
             issued=stamp(now - timedelta(minutes=20)),
             expires=stamp(now + timedelta(minutes=minutes)),
-            state=state,
+            state=cast(Any, state),
             note=note,
         )
 
@@ -250,8 +251,8 @@ def step_rows(now: datetime) -> list[tuple[int, StepRow]]:
                     id=ident,
                     title=title,
                     call=call,
-                    effect=effect,
-                    state=state,  # type: ignore[arg-type]
+                    effect=cast(Effect, effect),
+                    state=cast(Any, state),
                     request_id=f"5f2c91aa-77b0-4c1e-9d3e-00000000000{place}" if state == "done" else None,
                     started=stamp_us(began) if state != "todo" else None,
                     ended=stamp_us(began + timedelta(seconds=1.4 + place * 31)) if state == "done" else None,
@@ -345,10 +346,10 @@ def plan(route: str = "copy") -> Plan:
             id=ident,
             title=title,
             kind="act",
-            effect=effect,
+            effect=cast(Effect, effect),
             call=call,
             region=REGION,
-            resource=XVDA,  # type: ignore[arg-type]
+            resource=XVDA,
             account="" if call.startswith("local:") else HOME if ident in ("s5", "s6") else PAYMENTS,
             undo=undo.get(ident, ""),
             permissions=(need,),
@@ -374,10 +375,10 @@ def plan(route: str = "copy") -> Plan:
     }
     return Plan(
         kind="disk",
-        route=route,
+        route=cast(Any, route),
         why=why[route],
         steps=steps,
-        leases=(spec, home) if route == "copy" else (spec,),  # type: ignore[arg-type]
+        leases=(spec, home) if route == "copy" else (spec,),
         target=Target(
             cloud="aws",
             account=PAYMENTS,
@@ -495,9 +496,11 @@ def main() -> None:
             self.run_worker(live(model, clock))
 
     living = Living(folder, sqlite, connect, "ex-07")
-    print(living.run())
+    said = living.run()
+    (folder / "calls.txt").write_text(repr(commands.calls), "utf-8")
     if living.fault_of_its_own:
         raise living.fault_of_its_own
+    print(said)
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ from textual.widgets import Button
 
 from app.faults import Denied, Refused
 from screens.plan.screen import PlanScreen
-from screens.widgets.typed_confirm import TypedConfirm
 from screens.workbench.screen import WorkbenchScreen
 from tests.screens.conftest import Desk, OpenDesk
 from tests.screens.fakes import ScriptedCommands
@@ -64,13 +63,14 @@ async def test_what_shares_or_modifies_needs_its_word(desk: OpenDesk) -> None:
         await d.pilot.pause()
         await d.type("SEC-981")
         await d.press("enter", "right", "enter")
-        assert isinstance(d.app.screen, TypedConfirm)
+        assert d.screen_name == "TypedConfirm"
         await d.sees("share with the forensics account")
         d.app.screen.query_one("#word").focus()
         await d.pilot.pause()
         await d.type("modif")
         await d.press("enter", "right", "enter")  # not the word: the focus cannot leave Cancel
-        assert d.commands.called("acquire") == [] and isinstance(d.app.screen, PlanScreen)
+        assert d.commands.called("acquire") == []
+        assert d.screen_name == "PlanScreen"
         await d.press("enter")
         d.app.screen.query_one("#word").focus()
         await d.pilot.pause()

@@ -13,6 +13,7 @@ from app.clock import stamp_us
 from app.faults import Denied
 from app.model.view import CustodyFacts
 from screens.plan.screen import PlanScreen
+from screens.root import Workbench
 from screens.widgets.typed_confirm import TypedConfirm
 from screens.workbench.screen import WorkbenchScreen
 from tests.screens.conftest import OpenDesk
@@ -20,7 +21,7 @@ from tests.screens.fakes import ScriptedCommands
 from tests.screens.seed import NOW, PAYMENTS, SHOP, acquisitions, add_events, event
 
 
-def focused(app: Any) -> str:
+def focused(app: Workbench) -> str:
     return next(pane.word for pane in app.workbench.panes if pane.has_focus_within)
 
 

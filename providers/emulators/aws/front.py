@@ -98,9 +98,9 @@ class Front:
         app.router.add_get("/_range/faults", self._faults)
         app.router.add_post("/_range/faults", self._faults)
         app.router.add_route("*", "/{any:.*}", self._handle)
-        self._runner = web.AppRunner(app, access_log=None, keepalive_timeout=75, handle_signals=False)
+        self._runner = web.AppRunner(app, access_log=None, keepalive_timeout=75, shutdown_timeout=1)
         await self._runner.setup()
-        site = web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=context, shutdown_timeout=1)
+        site = web.TCPSite(self._runner, "127.0.0.1", 0, ssl_context=context)
         await site.start()
         port: int = self._runner.addresses[0][1]
         return port
@@ -126,7 +126,11 @@ class Front:
             )
 
     async def _handle(self, request: web.Request) -> web.StreamResponse:
-        call = Call(request, await request.read())
+        try:
+            call = Call(request, await request.read())
+        except ConnectionError:
+            # The caller went away in the middle of his request: nobody is left to answer.
+            return web.Response(status=400)
         faults = self.world.faults
         dropped = faults.hits(faults.now.drop_connections)
         if dropped and faults.hits(0.5):

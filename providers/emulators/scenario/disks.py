@@ -3,7 +3,8 @@
 A tree becomes a partitioned disk: an MBR with one Linux partition at 1 MiB that holds an ext4 file system.
 ``mke2fs`` makes the empty file system and ``debugfs`` writes the files in sorted order. (``mke2fs -d`` takes
 them in the order in which the host's directory lists them, and two hosts differ.) UUIDs, hash seed, owners
-and times are set, so the same pack gives the same bytes, and so the same SHA-256, wherever it is built.
+and times are set, so the same pack and the same e2fsprogs give the same bytes, and so the same SHA-256,
+on every machine.
 Deleted files are removed last, so that nothing is written over them: their blocks and inodes stay.
 
 The cache is ``$XDG_CACHE_HOME/jumpbag/disks/<hash of the inputs>.raw`` (else ``~/.cache``). Images are sparse.

@@ -1,0 +1,150 @@
+"""A case in which every string from outside is an attack; run as a program it opens the screens on it."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from app.case.readmodel import ReadModel
+from app.clock import stamp
+from app.faults import Refused
+from app.model import PlanWarning
+from app.model.view import AgentFacts, CustodyFacts, Scan
+from tests.screens.fakes import FixedClock, ScriptedCommands
+from tests.screens.seed import NOW, accounts, acquisitions, facts, leases, plan, resources, step_rows
+
+ATTACKS = (
+    "\x1b]52;c;UFdORUQ=\x07clip",  # writes the clipboard
+    "\x1b[31;42mPWNED\x1b[2J",  # colours, clears the screen
+    "\x9b5n\x85\x8fnope",  # C1: CSI, next line, single shift
+    "[@click=app.detach]press me[/]",  # Textual markup that would leave the application
+    "user\u202egpj.exe\u2066\u200b",  # right-to-left override, isolate, zero width
+    "line\nbreak\rreturn\ttab\x00nul\x7fdel",
+    "e\u0301\u0301\u0301\u0301\u0301\u0301zalgo",
+    "☠️" * 3,
+    "A" * 10_000,
+    "界" * 200,
+)
+RAW = (
+    "\x1b]52",
+    "\x1b[31;42m",
+    "\x1b[2JP",
+    "\x9b",
+    "\x85",
+    "\x8f",
+    "\u202e",
+    "\u2066",
+    "\u200b",
+    "\x07",
+    "\x00",
+    "\x7f",
+)
+
+
+def attack(number: int) -> str:
+    return ATTACKS[number % len(ATTACKS)]
+
+
+def seed_hostile(path: Path) -> ReadModel:
+    model = ReadModel(path)
+    facts(model, NOW)
+    case: Any = msgspec.structs.replace
+    with model.batch():
+        model.fact("agent", AgentFacts(state="detached", beat=stamp(NOW), problem=attack(0) + attack(3)))
+        model.fact("custody", CustodyFacts(events=40, lines=41))
+        model.accounts(
+            case(one, name=attack(n), path=attack(n + 1) if one.path else "", reason=one.reason and attack(n))
+            for n, one in enumerate(accounts())
+        )
+        model.scan(
+            Scan(cloud="aws", account="3" * 12, region=attack(1), state="failed", found=0, error=attack(0), at="")
+        )
+        model.resources(
+            "s-1",
+            [
+                case(
+                    one,
+                    name=attack(n),
+                    tags={attack(n): attack(n + 1), "app": attack(n + 2)},
+                    reason=attack(n),
+                    attributes={attack(n): attack(n + 3), "state": "running"},
+                )
+                for n, one in enumerate(resources())
+            ],
+        )
+        for n, one in enumerate(acquisitions(NOW)):
+            model.acquisition(
+                case(one, target_name=attack(n), error=attack(n + 1), next=attack(n + 3), step=attack(n))
+            )
+        for n, lease in enumerate(leases(NOW)):
+            model.lease(case(lease, principal=attack(n), scope=attack(n + 1), note=attack(n + 3)))
+        model.steps(
+            (
+                place,
+                case(
+                    row,
+                    title=attack(place),
+                    call=attack(place + 1),
+                    note=attack(place + 2),
+                    request_id=attack(place),
+                ),
+            )
+            for place, row in step_rows(NOW)
+        )
+    for line in range(1, 41):
+        body = {
+            "seq": line,
+            "ts": stamp(NOW),
+            "op": attack(line),
+            "phase": attack(line) if line % 3 else "intent",
+            "actor": {"id": attack(line + 1)},
+            "acq": "A-0007",
+            "summary": attack(line),
+            attack(line): [attack(line)],
+        }
+        model.event(line, body, msgspec.json.encode(body).decode())
+    model.event(41, None, "{broken " + attack(0))
+    return model
+
+
+def hostile_commands() -> ScriptedCommands:
+    bad = plan()
+    steps = tuple(
+        msgspec.structs.replace(step, title=attack(n), undo=attack(n + 1)) for n, step in enumerate(bad.steps)
+    )
+    bad = msgspec.structs.replace(
+        bad,
+        why=attack(0),
+        steps=steps,
+        warnings=tuple(PlanWarning(code="x", text=text) for text in ATTACKS),
+        target=msgspec.structs.replace(bad.target, name=attack(1), attached_to=attack(3)),
+    )
+    return ScriptedCommands(
+        plan={"plan": msgspec.to_builtins(bad), "digest": "00", "space": attack(0)},
+        acquisition_pause=Refused(attack(0) + attack(3), next=attack(1)),
+        verify={"ok": False, "reason": attack(0), "items": [{"id": attack(1), "ok": False, "reason": attack(3)}]},
+    )
+
+
+def main() -> None:
+    from screens.root import Workbench
+
+    folder = Path(sys.argv[1])
+    commands = hostile_commands()
+
+    async def connect() -> ScriptedCommands:
+        return commands
+
+    bench = Workbench(folder, folder / "case.sqlite", connect, "ex-07", clock=FixedClock())
+    said = bench.run()
+    if bench.fault_of_its_own is not None:
+        raise bench.fault_of_its_own
+    print(said)
+    Path(sys.argv[1], "calls.txt").write_text(repr(commands.calls), "utf-8")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,124 @@
+"""The main job as a person does it: `jumpbag demo`, a keyboard, a screen."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.terminal.tmux import Terminal, environment
+
+JUMPBAG = str(Path(sys.executable).parent / "jumpbag")
+
+
+@pytest.fixture
+def home(tmp_path: Path) -> Iterator[Path]:
+    yield tmp_path
+    ready = tmp_path / ".local/state/jumpbag/demo/ready.json"
+    for case in (tmp_path / ".local/state/jumpbag/demo/cases").glob("*"):
+        verb(tmp_path, "agent", "stop", str(case))
+    if ready.exists():
+        subprocess.run(["kill", str(json.loads(ready.read_text())["pid"])], capture_output=True, check=False)
+
+
+def verb(home: Path, *arguments: str) -> tuple[int, Any]:
+    """A verb's exit code and JSON."""
+    done = subprocess.run(
+        [JUMPBAG, *arguments, "--json"], env=environment(home), capture_output=True, text=True, check=False
+    )
+    assert "Traceback" not in done.stdout + done.stderr
+    return done.returncode, json.loads(done.stdout)
+
+
+def case_of(home: Path) -> str:
+    return str(next((home / ".local/state/jumpbag/demo/cases").iterdir()))
+
+
+def to_the_plan(screen: Terminal, disk: str) -> None:
+    """From the first frame to the plan of an instance's root disk."""
+    screen.until("payments-prod", seconds=60)
+    screen.keys("2")
+    screen.until("eligible", disk)
+    screen.keys("/")
+    screen.type(disk)
+    screen.keys("Enter", "Home", "Down", "a")
+    screen.until("ec2:CreateSnapshot", "Approve")
+
+
+@pytest.mark.parametrize(
+    ("columns", "lines"),
+    [(132, 40), pytest.param(80, 24, marks=pytest.mark.slow), pytest.param(200, 50, marks=pytest.mark.slow)],
+)
+def test_a_disk_is_acquired_by_keyboard_alone(home: Path, columns: int, lines: int) -> None:
+    with Terminal([JUMPBAG, "demo"], environment(home), columns, lines) as screen:
+        to_the_plan(screen, "web-01")
+        screen.keys("Tab", "Enter")
+        screen.until("A-0001", "running")
+        screen.until("sealed", "E-0001", seconds=90)
+        screen.keys("4")
+        screen.until("acquisition.finish"[:15])
+        screen.keys("q")
+        screen.until("EXIT=0")
+        assert "Traceback" not in screen.screen()
+    case = case_of(home)
+    code, told = verb(home, "verify", case)
+    assert (code, told["ok"]) == (0, True)
+    assert [item["id"] for item in told["items"]] == ["E-0001"]
+
+
+def test_leaving_goes_on_and_coming_back_finds_it(home: Path) -> None:
+    with Terminal([JUMPBAG, "demo"], environment(home), 100, 30) as screen:
+        to_the_plan(screen, "web-01")
+        screen.keys("Tab", "Enter")
+        screen.until("A-0001", "running")
+        screen.keys("q")
+        said = screen.until("EXIT=0")
+        assert "A-0001 goes on" in said
+    with Terminal([JUMPBAG, "demo"], environment(home), 100, 30) as screen:
+        screen.until("payments-prod")
+        screen.keys("3")
+        screen.until("sealed", seconds=90)
+        screen.keys("q")
+        screen.until("EXIT=0")
+    assert verb(home, "verify", case_of(home))[0] == 0
+
+
+def test_an_untagged_disk_is_refused_in_words_and_nothing_happens(home: Path) -> None:
+    with Terminal([JUMPBAG, "demo"], environment(home), 132, 40) as screen:
+        screen.until("payments-prod", seconds=60)
+        screen.keys("2")
+        screen.until("web-02", "not tagged")
+        screen.keys("/")
+        screen.type("web-02")
+        screen.keys("Enter", "Home", "Down", "a")
+        screen.until("Forensics", "ask the owner")
+        screen.keys("Escape", "q")
+        screen.until("EXIT=0")
+    code, events = verb(home, "custody", case_of(home))
+    assert code == 0
+    assert not [event for event in events if event["op"] in ("plan.approve", "snapshot.create")]
+
+
+def test_a_cancel_needs_its_word(home: Path) -> None:
+    with Terminal([JUMPBAG, "demo"], environment(home), 132, 40) as screen:
+        to_the_plan(screen, "web-01")
+        screen.keys("Tab", "Enter")
+        screen.until("A-0001", "running")
+        screen.keys("3", "p")
+        screen.until("paused")
+        screen.keys("x")
+        screen.until("Cancel")
+        screen.keys("Escape", "p")
+        screen.keys("x")
+        screen.type("A-0001")
+        screen.keys("Enter")
+        screen.until("cancelled")
+        screen.keys("q")
+        screen.until("EXIT=0")
+    _, rows = verb(home, "acquisitions", case_of(home))
+    assert rows[0]["state"] == "cancelled"
