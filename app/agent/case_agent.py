@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 import sqlite3
@@ -41,6 +42,7 @@ log = logging.getLogger("jumpbag.agent")
 
 VERSION = metadata.version("jumpbag")
 _BEAT_S = 2.0
+_TRY_AGAIN_S = 20.0
 
 
 class CaseAgent:
@@ -57,6 +59,10 @@ class CaseAgent:
         self._tasks: set[asyncio.Task[None]] = set()
         self._problem: str | None = None
         self._ready = asyncio.Event()
+        self._blocked: Fault | None = None
+        self._try_again = asyncio.Event()
+        self._news = asyncio.Event()
+        self._watching = False
         self.done = asyncio.Event()
         self.survives = survives_logout()
         self.record: Record | None = None
@@ -71,6 +77,9 @@ class CaseAgent:
         """Load the signing key and open the case; SigningLocked if the key does not open."""
         if self.record is not None:
             return
+        if not self._watching:  # a locked agent has bounds too
+            self._watching = True
+            self._spawn(self._every_second())
         signer = load_key(self._locations.keys, self.case.key, self.case.settings.signing.protection, passphrase)
         self._open(signer)
         self._spawn(self._come_up())
@@ -101,7 +110,7 @@ class CaseAgent:
         assert self.record is not None
         record, case = self.record, self.case
         scope = Scope(case.id, case.settings.examiner.id, self.clock, Pacer(self.clock))
-        providers = await asyncio.to_thread(_open_providers, case, scope)
+        providers = await self._opened(scope)
         self.broker = Broker({name: p.identity for name, p in providers.items()}, record, self._model, self.clock)
         self.browse = Browse(providers, self.broker, record, self._model, self.clock)
         board = Board(self._model, self.clock)
@@ -126,23 +135,43 @@ class CaseAgent:
         await self.acquisitions.go_on()
         self._spawn(self.acquisitions.watch())
         self._spawn(board.run())
-        self._spawn(self._every_second())
         self._ready.set()
+        self._news.set()
+
+    async def _opened(self, scope: Scope) -> dict[str, Provider]:
+        """The providers. What stops them (a file that is away) may be mended meanwhile, so each command that
+        needs them tries again, and so does the agent by itself."""
+        while True:
+            self._try_again.clear()
+            try:
+                providers = await asyncio.to_thread(_open_providers, self.case, scope)
+            except Fault as fault:
+                self._blocked, self._problem = fault, fault.message
+                self._news.set()
+            else:
+                self._blocked = self._problem = None
+                return providers
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._try_again.wait(), _TRY_AGAIN_S)
 
     async def ready(self) -> Record:
-        """The record, once everything is up; SigningLocked while the key is locked."""
+        """The record, once everything is up; SigningLocked while the key is locked, and the providers' own
+        fault while they cannot be opened."""
         if self.record is None:
             raise SigningLocked(
                 f"the signing key of {self.case.id} is locked",
                 next="open the case in the UI, or give --passphrase-fd",
             )
-        up = asyncio.create_task(self._ready.wait())
-        await asyncio.wait({up, *self._tasks}, return_when=asyncio.FIRST_COMPLETED)
+        if self._blocked is not None:
+            self._blocked = self._problem = None
+            self._try_again.set()
         while not self._ready.is_set():
+            if self._blocked is not None:
+                raise self._blocked
             if self._problem:
-                up.cancel()
                 raise Fault(self._problem, next="see the agent's log (`jumpbag info` says where)")
-            await asyncio.wait({up}, timeout=0.2)
+            self._news.clear()
+            await self._news.wait()
         return self.record
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
@@ -159,6 +188,7 @@ class CaseAgent:
         self._problem = (
             error.message if isinstance(error, Fault) else f"an error inside the agent ({type(error).__name__})"
         )
+        self._news.set()
 
     # -- what it says of itself ------------------------------------------------------------------------
 
@@ -196,7 +226,7 @@ class CaseAgent:
             "state": "locked" if self.record is None else "detached" if self.survives else "session",
             "survives_logout": self.survives,
             "leases": self.broker.live() if up else 0,
-            "running": self.acquisitions.busy() if up else 0,
+            "running": self.acquisitions.busy() if up else self._unfinished(),
         }
 
     def touch(self) -> None:
@@ -210,17 +240,23 @@ class CaseAgent:
         while True:
             await self.clock.sleep(1.0)
             now = self.clock.monotonic()
-            self.broker.tick()
-            if now - last_beat >= _BEAT_S:
+            up = self._ready.is_set()
+            if up:
+                self.broker.tick()
+            if self.record is not None and now - last_beat >= _BEAT_S:
                 self.beat()
                 last_beat = now
-            if self.acquisitions.busy():
+            if self.acquisitions.busy() if up else self._unfinished():
                 self._touched = now
             if now - self._born > bounds.max_lifetime or now - self._touched > bounds.idle_exit:
                 self.done.set()
-            elif now - self._touched > bounds.idle_forget and not self._forgot:
+            elif up and now - self._touched > bounds.idle_forget and not self._forgot:
                 self._forgot = True
                 self.broker.forget()
+
+    def _unfinished(self) -> int:
+        """How many acquisitions go on once everything is up."""
+        return sum(history.running for history in self.record.histories.values()) if self.record else 0
 
     # -- plans ---------------------------------------------------------------------------------------
 

@@ -13,8 +13,6 @@ from typing import Any
 from app.custody.vocabulary import ACTS, FACTS, OUTCOMES, PHASES
 from app.text import visible
 
-SAFE_INTEGER = 2**53 - 1
-
 _HEX16 = re.compile(r"[0-9a-f]{16}")
 _HEX64 = re.compile(r"[0-9a-f]{64}")
 _HEX = re.compile(r"(?:[0-9a-f]{2})+")
@@ -406,34 +404,3 @@ def _named(value: object, path: str, depth: int) -> None:
             if member is None:
                 raise Malformed(f"{visible(path, cap=60)} holds a null")
             _named(member, path + "[]", depth + 1)
-
-
-def plain(value: object) -> Any:
-    """``value`` in the form the log keeps it in, for a writer whose parameters come from elsewhere.
-
-    Members named as byte counts become decimal strings, null members disappear, floats and integers beyond
-    2^53 become strings, and lone surrogates (which no UTF-8 can hold) become escapes.
-    """
-    if isinstance(value, Mapping):
-        return {
-            _utf8(str(name)): _plain_member(str(name), member)
-            for name, member in value.items()
-            if member is not None
-        }
-    if isinstance(value, list | tuple | set | frozenset):
-        return [plain(member) for member in value if member is not None]
-    if isinstance(value, bool) or value is None:
-        return value
-    if isinstance(value, int):
-        return value if abs(value) <= SAFE_INTEGER else str(value)
-    return _utf8(value if isinstance(value, str) else str(value))
-
-
-def _plain_member(name: str, member: object) -> Any:
-    if decimal_member(name) and isinstance(member, int) and not isinstance(member, bool):
-        return str(member)
-    return plain(member)
-
-
-def _utf8(text: str) -> str:
-    return text.encode("utf-8", "backslashreplace").decode("utf-8")

@@ -19,6 +19,7 @@ from app.custody.host import Host
 from app.custody.keys import Signer
 from app.custody.line import LineReader
 from app.custody.log_file import LogFile, System, Torn, write_durably
+from app.custody.plain import plain
 from app.custody.record import Open, Seal
 from app.custody.record_files import lay_out
 from app.custody.verify_log import public_pem, read_log
@@ -266,13 +267,13 @@ class Ledger(LogWriter):
     # -- one event ----------------------------------------------------------------------------------
 
     def _record(self, op: str, phase: Phase, corr: str, *, actor: str, summary: str, **members: Any) -> Entry:
-        body = {name: form.plain(value) for name, value in members.items() if value is not None}
+        body = {name: plain(value) for name, value in members.items() if value is not None}
         for name in _OPTIONAL:
             if body.get(name) == "":
                 del body[name]
         if "outcome" in members:
-            body["outcome"] = {**members["outcome"], "error": form.plain(members["outcome"]["error"])}
-        body["actor"], body["summary"] = {"id": actor}, form.plain(summary)
+            body["outcome"] = {**members["outcome"], "error": plain(members["outcome"]["error"])}
+        body["actor"], body["summary"] = {"id": actor}, plain(summary)
         with self._lock:
             entry = self._append(op, phase, corr, body)
             self._catch_up()

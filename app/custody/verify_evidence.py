@@ -117,6 +117,7 @@ def read_evidence(
             _unsealed(reading, chain, item, f"{found.label}/{item}", earlier)
         elif log_only:
             reading.skipped += 1
+            _no_links(found.path / item, f"{found.label}/{item}", reading)
             reading.items.append(ItemState(item, None, "not checked (--log-only)", f"{found.label}/{item}"))
         else:
             _bag(reading, chain, found, seal, progress)
@@ -154,13 +155,20 @@ def _list(place: _Place, chain: Chain, reading: EvidenceReading) -> list[str]:
 
 
 def _partial(path: Path, item: str, file: str, chain: Chain, reading: EvidenceReading) -> None:
-    for name, kind in walk(path):
-        if kind == "link":
-            reading.findings.append(Finding("it is a symbolic link", "file", file=f"{file}/{visible(name)}"))
+    _no_links(path, file, reading)
     if chain.closed is not None:
         _wrong(reading, item, file, "a bag was never sealed, and the case is closed")
     else:
         reading.items.append(ItemState(item, None, "partial: not sealed yet", file))
+
+
+def _no_links(path: Path, file: str, reading: EvidenceReading) -> None:
+    try:
+        for name, kind in walk(path):
+            if kind == "link":
+                reading.findings.append(Finding("it is a symbolic link", "file", file=f"{file}/{visible(name)}"))
+    except (Wrong, CannotRead) as error:
+        reading.unread.append(f"{file}: {error}")
 
 
 def _unsealed(

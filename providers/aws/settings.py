@@ -42,7 +42,8 @@ class Settings:
             arns.region(name)
         for entry in aws.accounts or []:
             arns.account(entry.id)
-        for what in ("ca_bundle", "credentials_file", "config_file"):
+        # The credentials file may come and go: without it a call says that credentials are needed.
+        for what in ("ca_bundle", "config_file"):
             path = getattr(aws, what)
             if path is not None and not Path(path).expanduser().is_file():
                 raise Usage(f"aws.{what}: there is no file {visible(path)}", next="name a file that exists")

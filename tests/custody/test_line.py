@@ -12,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.custody import Signer
-from app.custody.body import plain
 from app.custody.line import LineReader, NotCanonical, decode, format_line, raw_line, signed_bytes, split
+from app.custody.plain import plain
 from tests.tools import need
 
 values = st.recursive(

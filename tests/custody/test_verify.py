@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.custody import Ledger, Signer, verify
+from app.custody.disk import locked
 from app.faults import Usage
 from tests.custody import bags, cases
 
@@ -332,3 +335,63 @@ def test_live_bags_are_not_judged_before_their_seal(case: Path, signer: Signer) 
         ledger.close()
     found = verify(case)
     assert found.exit_code == 1 and "never sealed" in (found.reason or "")
+
+
+def test_what_cannot_be_read_is_neither_right_nor_wrong(case: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A disk that answers with I/O errors for one image: could not check, unless something else is wrong."""
+    image = (case / "evidence" / "E-0001" / "data" / "disk.raw").stat()
+    pread = os.pread
+
+    def failing(descriptor: int, count: int, offset: int) -> bytes:
+        if os.path.samestat(os.fstat(descriptor), image):
+            raise OSError(errno.EIO, "Input/output error")
+        return pread(descriptor, count, offset)
+
+    monkeypatch.setattr(os, "pread", failing)
+    found = verify(case)
+    assert (found.exit_code, found.ok, found.chain) == (2, False, True)
+    assert [(item.id, item.ok) for item in found.items] == [("E-0001", None), ("E-0002", True)]
+    assert "Input/output error" in (found.reason or "")
+    assert verify(case / "evidence" / "E-0001").exit_code == 2
+    (case / "case.toml").write_bytes(b"")
+    assert verify(case).exit_code == 1
+
+
+def test_a_log_that_cannot_be_read(case: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(descriptor: int, count: int, offset: int) -> bytes:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "pread", refused)
+    assert verify(case).exit_code == 2
+
+
+def test_progress_covers_the_log_and_the_images(original: Path) -> None:
+    seen: dict[str, tuple[int, int]] = {}
+
+    def told(what: str, done: int, total: int) -> None:
+        assert done >= seen.get(what, (0, 0))[0]
+        seen[what] = (done, total)
+
+    verify(original, progress=told)
+    assert seen["custody/events.jsonl"][0] == seen["custody/events.jsonl"][1]
+    assert seen["evidence/E-0001/data/disk.raw"] == (len(bags.image()), len(bags.image()))
+
+
+def test_links_in_bags_are_seen_with_log_only_too(case: Path) -> None:
+    (case / "evidence" / "E-0001" / "data" / "link").symlink_to("disk.raw")
+    assert verify(case, log_only=True).exit_code == 1
+
+
+@pytest.mark.parametrize("holder", ["WRITE 99 {dev}:{ino}", "READ 99 {dev}:{ino}", "WRITE 99 00:00:{ino}"])
+def test_only_a_lock_of_that_file_counts(tmp_path: Path, holder: str) -> None:
+    file, table = tmp_path / "log", tmp_path / "locks"
+    file.touch()
+    about = file.stat()
+    device = f"{os.major(about.st_dev):02x}:{os.minor(about.st_dev):02x}"
+    row = holder.format(dev=device, ino=about.st_ino)
+    table.write_text(f"1: POSIX  ADVISORY  {row} 0 EOF\n2: FLOCK  ADVISORY  {row} 0 EOF\n")
+    with file.open("rb") as opened:
+        assert locked(opened.fileno(), table) is (device in row and "WRITE" in row)
+        table.write_text(f"2: -> FLOCK  ADVISORY  {row} 0 EOF\n")
+        assert not locked(opened.fileno(), table)
+        assert not locked(opened.fileno(), tmp_path / "absent")

@@ -70,4 +70,4 @@ def new_case(jumpbag: Jumpbag) -> Iterator[NewCase]:
 @pytest.fixture
 def case(new_case: NewCase, cloud: Cloud) -> Case:
     """A case on the module's cloud."""
-    return new_case(cloud)
+    return new_case(cloud, workers=1)

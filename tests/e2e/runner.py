@@ -48,6 +48,16 @@ class Answer:
         one_line(self.err)
         return error
 
+    def refused_with(self, state: str, code: int) -> dict[str, Any]:
+        """The error of ``acquire --wait`` whose acquisition ended in ``state``."""
+        assert self.code == code, f"jumpbag {' '.join(self.arguments)}: exit {self.code}\n{self.out}\n{self.err}"
+        told = self.json
+        assert set(told) == {"error", "acquisition", "state", "item", "sha256", "bytes", "path"}, told
+        assert told["state"] == state
+        one_line(self.err)
+        error: dict[str, Any] = told["error"]
+        return error
+
 
 def one_line(text: str) -> None:
     """An error is one line, and never a traceback."""

@@ -18,8 +18,8 @@ from tests.e2e.packs import BLOCK, Pack
 from tests.e2e.runner import Case
 from tests.e2e.waiting import until
 
-SLOW_BLOCKS = [450, 550]
-"""Milliseconds: 192 blocks, 32 at once, then take about three seconds."""
+SLOW_BLOCKS = [200, 240]
+"""Milliseconds: 192 blocks, 16 at once, then take about three seconds."""
 
 
 @pytest.fixture

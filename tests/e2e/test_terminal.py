@@ -19,13 +19,11 @@ ENDS: dict[str, Callable[[Terminal], None]] = {
 
 
 @pytest.mark.parametrize("end", ENDS)
-def test_the_acquisition_outlives_the_screen(
-    case: Case, cloud: Cloud, jumpbag: Jumpbag, end: str
-) -> None:
+def test_the_acquisition_outlives_the_screen(case: Case, cloud: Cloud, jumpbag: Jumpbag, end: str) -> None:
     """The screen itself starts the agent here: even so the agent is nobody's child but its own."""
     volume = case.volumes()["many"]
     case.stop()
-    cloud.faults(latency_ms=[450, 550])
+    cloud.faults(latency_ms=[200, 240])
     with Terminal(jumpbag, str(case.path)) as terminal:
         until("the screen is attached", lambda: case.events("session.attach"))
         agent = case.agent()

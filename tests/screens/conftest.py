@@ -22,7 +22,7 @@ from screens.root import Workbench
 from tests.screens.fakes import FixedClock, ScriptedCommands
 from tests.screens.seed import seed
 
-screens.root.POLL_S, screens.root.TICK_S = 0.02, 0.1  # a test need not wait for a second to pass
+screens.root.POLL_S, screens.root.TICK_S = 0.05, 0.3  # a test need not wait for a second to pass
 for name in ("NO_COLOR", "COLORTERM"):
     os.environ.pop(name, None)
 

@@ -10,7 +10,8 @@ from typing import Any
 import msgspec
 
 from app.faults import AgentGone, Fault, Usage
-from tests.screens.seed import NOW, plan
+from tests.screens.sample_plan import plan
+from tests.screens.seed import NOW
 
 VERIFIED: dict[str, Any] = {
     "ok": True,

@@ -14,7 +14,8 @@ from app.faults import Refused
 from app.model import PlanWarning
 from app.model.view import AgentFacts, CustodyFacts, Scan
 from tests.screens.fakes import FixedClock, ScriptedCommands
-from tests.screens.seed import NOW, accounts, acquisitions, facts, leases, plan, resources, step_rows
+from tests.screens.sample_plan import plan
+from tests.screens.seed import NOW, accounts, acquisitions, facts, leases, resources, step_rows
 
 ATTACKS = (
     "\x1b]52;c;UFdORUQ=\x07clip",  # writes the clipboard

@@ -1,37 +1,22 @@
-"""A case to look at: ``python -m tests.screens.seed DIR`` writes one and opens the screens on it.
-
-The commands are answered by a script (see fakes.py); an acquisition moves on so that the screens live.
-"""
+"""A case to look at, written through the read model (``python -m tests.screens.demo DIR`` shows it)."""
 
 from __future__ import annotations
 
-import asyncio
 import json
-import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, cast
 
-import msgspec
-
 from app.case.readmodel import ReadModel
-from app.clock import Clock, SystemClock, stamp, stamp_us
+from app.clock import stamp, stamp_us
 from app.model import (
     Account,
     Acquisition,
     Attachment,
     Effect,
-    Estimate,
     EvidenceItem,
     Lease,
-    LeaseSpec,
-    Permission,
-    Plan,
-    PlanWarning,
     Resource,
-    Step,
-    Target,
-    TransferSpec,
 )
 from app.model.view import AgentFacts, CaseFacts, CustodyFacts, Scan, StepRow
 
@@ -320,84 +305,6 @@ def add_events(model: ReadModel, first: int, last: int, now: datetime) -> None:
             model.event(line, body, json.dumps(body))
 
 
-def plan(route: str = "copy") -> Plan:
-    """A plan as the planner would make it: shared and cleaned up again, or read directly."""
-    need = Permission(
-        actions=("ec2:CreateSnapshot",), resources=(f"arn:aws:ec2:{REGION}:{PAYMENTS}:volume/{XVDA}",)
-    )
-    policy = json.dumps(
-        {
-            "Version": "2012-10-17",
-            "Statement": [{"Effect": "Allow", "Action": ["ec2:CreateSnapshot"], "Resource": list(need.resources)}],
-        },
-        separators=(",", ":"),
-    )
-    undo = {
-        "s1": "kept (original)",
-        "s3": "deleted in step 8",
-        "s4": "unshared in step 8",
-        "s5": "kept (evidence original)",
-    }
-    chosen = STEPS if route == "copy" else tuple(step for step in STEPS if step[0] not in ("s3", "s4", "s5", "s8"))
-    if route == "preserve":
-        chosen = STEPS[:2]
-    steps = tuple(
-        Step(
-            id=ident,
-            title=title,
-            kind="act",
-            effect=cast(Effect, effect),
-            call=call,
-            region=REGION,
-            resource=XVDA,
-            account="" if call.startswith("local:") else HOME if ident in ("s5", "s6") else PAYMENTS,
-            undo=undo.get(ident, ""),
-            permissions=(need,),
-        )
-        for ident, title, call, effect, _ in chosen
-    )
-    spec = LeaseSpec(
-        key="payments",
-        cloud="aws",
-        account=PAYMENTS,
-        role=ROLE,
-        effect="collect",
-        steps=tuple(s.id for s in steps[:4]),
-        policy=policy,
-        policy_bytes=len(policy),
-        seconds=3600,
-    )
-    home = msgspec.structs.replace(spec, key="home", account=HOME, effect="observe", steps=("s6",), renewals=1)
-    why = {
-        "copy": "its key is the account's default aws/ebs key, which cannot be shared",
-        "direct": "the snapshot can be read in its own account",
-        "preserve": "a snapshot is kept in the account; nothing is downloaded",
-    }
-    return Plan(
-        kind="disk",
-        route=cast(Any, route),
-        why=why[route],
-        steps=steps,
-        leases=(spec, home) if route == "copy" else (spec,),
-        target=Target(
-            cloud="aws",
-            account=PAYMENTS,
-            account_name="payments-prod",
-            region=REGION,
-            id=XVDA,
-            name="web-01:/dev/xvda",
-            size_bytes=8 * GIB,
-            attached_to="web-01 /dev/xvda",
-        ),
-        estimate=Estimate(bytes=8 * GIB, seconds=840),
-        warnings=(
-            PlanWarning(code="visible", text="an attacker in payments-prod can see CreateSnapshot in CloudTrail"),
-            PlanWarning(code="instance-store", text="instance store /dev/nvme1n1 is not in any snapshot"),
-        ),
-        transfer=TransferSpec(size_bytes=8 * GIB, block_size=512 * 1024),
-    )
-
-
 def facts(model: ReadModel, now: datetime) -> None:
     """The case, its agent and its record."""
     with model.batch():
@@ -456,52 +363,3 @@ def seed(path: Path, now: datetime = NOW) -> ReadModel:
         )
     add_events(model, 1, 214, now)
     return model
-
-
-async def live(model: ReadModel, clock: Clock) -> None:
-    """Move A-0007 on and keep the heartbeat, as an agent would."""
-    done, line = int(5.04 * GIB), 214
-    while True:
-        await asyncio.sleep(1)
-        now = clock.now()
-        done = min(8 * GIB, done + 12 * 1024**2)
-        line += 1
-        running = next(one for one in acquisitions(now) if one.id == "A-0007")
-        with model.batch():
-            model.acquisition(
-                msgspec.structs.replace(running, bytes_done=done, eta_s=(8 * GIB - done) // (12 * 1024**2))
-            )
-            model.fact("agent", AgentFacts(pid=4242, state="detached", beat=stamp_us(now)))
-            model.fact("custody", CustodyFacts(events=line, lines=line, checkpointed_to=200))
-        add_events(model, line, line, now)
-
-
-def main() -> None:
-    from screens.root import Workbench
-    from tests.screens.fakes import ScriptedCommands
-
-    folder = Path(sys.argv[1])
-    folder.mkdir(parents=True, exist_ok=True)
-    sqlite = folder / "case.sqlite"
-    sqlite.unlink(missing_ok=True)
-    clock = SystemClock()
-    model = seed(sqlite, clock.now())
-    commands = ScriptedCommands()
-
-    async def connect() -> ScriptedCommands:
-        return commands
-
-    class Living(Workbench):
-        def on_mount(self) -> None:
-            self.run_worker(live(model, clock))
-
-    living = Living(folder, sqlite, connect, "ex-07")
-    said = living.run()
-    (folder / "calls.txt").write_text(repr(commands.calls), "utf-8")
-    if living.fault_of_its_own:
-        raise living.fault_of_its_own
-    print(said)
-
-
-if __name__ == "__main__":
-    main()

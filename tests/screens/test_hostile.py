@@ -67,7 +67,7 @@ def test_no_control_byte_reaches_the_terminal_on_any_screen(terminal: Terminal, 
         "\r",
     ):
         terminal.send(keys)
-        terminal.read_quiet(0.15)
+        terminal.read_quiet(0.08)
     shown = terminal.written[begin:]
     terminal.send("\x1b")
     terminal.read_quiet()

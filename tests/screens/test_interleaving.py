@@ -92,7 +92,7 @@ def orders(draw: st.DrawFn) -> list[tuple[int, bool]]:
 EXPECTED: list[str] = []
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+@settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))
 @given(orders())
 def test_any_interleaving_ends_in_the_same_screen(order: list[tuple[int, bool]]) -> None:
     if not EXPECTED:

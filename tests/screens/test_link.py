@@ -31,7 +31,7 @@ async def test_the_first_frame_does_not_wait_for_the_agent(desk: OpenDesk) -> No
         await d.sees("the agent is not connected yet")
 
 
-async def test_a_case_that_nobody_opened_before_shows_its_panes_and_asks_for_the_accounts(tmp_path: Path) -> None:
+async def test_a_case_that_nobody_opened_before_asks_for_its_inventory_once(tmp_path: Path) -> None:
     commands = ScriptedCommands()
 
     async def connect() -> ScriptedCommands:
@@ -43,7 +43,7 @@ async def test_a_case_that_nobody_opened_before_shows_its_panes_and_asks_for_the
             await pilot.pause(0.01)
             if commands.called("inventory.refresh"):
                 break
-        assert commands.called("inventory.refresh") == [{"scope": "accounts", "accounts": None, "wait": False}]
+        assert commands.called("inventory.refresh") == [{"scope": "resources", "accounts": None, "wait": False}]
 
 
 async def test_a_failed_connection_is_a_strip_and_heals(tmp_path: Path) -> None:

@@ -12,7 +12,8 @@ from screens.plan.screen import PlanScreen
 from screens.workbench.screen import WorkbenchScreen
 from tests.screens.conftest import Desk, OpenDesk
 from tests.screens.fakes import ScriptedCommands
-from tests.screens.seed import HOME, PAYMENTS, XVDA, plan
+from tests.screens.sample_plan import plan
+from tests.screens.seed import HOME, PAYMENTS, XVDA
 
 TARGET = f"aws:{PAYMENTS}:{XVDA}"
 

@@ -8,7 +8,7 @@ from tests.screens.terminal import Terminal
 
 
 def test_a_lost_terminal_means_detach(tmp_path: Path) -> None:
-    terminal = Terminal("tests.screens.seed", str(tmp_path))
+    terminal = Terminal("tests.screens.demo", str(tmp_path))
     try:
         terminal.read_until("4 Custody")
         terminal.read_quiet(0.2)
@@ -20,7 +20,7 @@ def test_a_lost_terminal_means_detach(tmp_path: Path) -> None:
 
 
 def test_sigterm_means_detach_and_gives_the_terminal_back(tmp_path: Path) -> None:
-    terminal = Terminal("tests.screens.seed", str(tmp_path))
+    terminal = Terminal("tests.screens.demo", str(tmp_path))
     try:
         terminal.read_until("4 Custody")
         terminal.process.terminate()
@@ -34,7 +34,7 @@ def test_sigterm_means_detach_and_gives_the_terminal_back(tmp_path: Path) -> Non
 
 def test_a_terminal_that_is_not_utf8_gets_ascii_only(tmp_path: Path) -> None:
     terminal = Terminal(
-        "tests.screens.seed", str(tmp_path), env={"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+        "tests.screens.demo", str(tmp_path), env={"LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
     )
     try:
         terminal.read_until("4 Custody")
