@@ -12,7 +12,6 @@ from collections.abc import Callable
 from pathlib import Path, PurePath
 from typing import Any, ClassVar, Literal
 
-from textual.app import App
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
@@ -36,6 +35,7 @@ from screens.present.look import Look, choose_look
 from screens.present.shelf import Shelf
 from screens.reader import Reader
 from screens.theme import THEMES, choose_theme
+from screens.typeahead import OneKeyAtATime
 from screens.widgets.typed_confirm import Question, TypedConfirm
 from screens.workbench.screen import WorkbenchScreen
 
@@ -46,7 +46,7 @@ _SKEW_S = 5.0
 _HANGUP_S = 3.0
 
 
-class Workbench(App[str]):
+class Workbench(OneKeyAtATime[str]):
     """The screens of one case. Its return value is the sentence to print after it is gone."""
 
     # The default screen's own sheet is not loaded by Textual, so it stands here.

@@ -418,8 +418,8 @@ class _Runs:
     ) -> None:
         intent = self._open.pop(lease)
         params: dict[str, Any] = {"blocks": blocks, "bytes": str(bytes), "retries": retries}
-        params["first_request_id"] = first_request_id or ""
-        params["last_request_id"] = last_request_id or ""
+        if first_request_id and last_request_id:
+            params |= {"first_request_id": first_request_id, "last_request_id": last_request_id}
         members = {"item": self._history.item, "lease": lease, "params": params, **self._where}
         if phase == "result":
             self._record.result(intent, f"{blocks} blocks were read under lease {lease}.", **members)

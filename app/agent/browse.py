@@ -105,7 +105,7 @@ class Browse:
         provider = self._providers[account.cloud]
         holding = self.holding(account.cloud, account.id, actor)
         try:
-            regions = await provider.inventory.regions(account.id, await holding.ensure())
+            regions = await holding.using(lambda grant: provider.inventory.regions(account.id, grant))
         except CredentialNeeded:
             raise
         except Fault as fault:

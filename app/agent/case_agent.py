@@ -275,8 +275,9 @@ class CaseAgent:
         provider = self._providers[found.cloud]
         holder = self.browse.account(found.cloud, found.account)
         assert holder is not None
-        grant = await self.browse.holding(found.cloud, found.account, actor).ensure()
-        plan = await provider.planner.plan(kind, holder, found.region, found.id, route, grant)
+        plan = await self.browse.holding(found.cloud, found.account, actor).using(
+            lambda grant: provider.planner.plan(kind, holder, found.region, found.id, route, grant)
+        )
         seconds = self.case.settings.aws.lease_seconds if self.case.settings.aws else 3600
         plan = with_leases(plan, provider.identity.role, seconds)
         if plan.transfer is not None:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 import msgspec
 
@@ -17,6 +17,7 @@ from app.faults import CredentialExpired, CredentialNeeded, Fault
 from app.model import Lease, LeaseSpec
 from app.ports import Grant, Identity, LeaseRequest
 
+T = TypeVar("T")
 _RENEW_AT = 2 / 3
 """Share of a lease's life after which it is renewed: a failed try still has a third of it left."""
 _MARGIN_S = 30.0
@@ -103,6 +104,15 @@ class Holding:
             self._broker.show(self, self.grant, "refused", fault.message)
             self.grant = None
             await self._renew(replaces=lease)
+
+    async def using(self, call: Callable[[Grant], Awaitable[T]]) -> T:
+        """A reading call under this lease; once more under a new one when the cloud says that it is over."""
+        grant = await self.ensure()
+        try:
+            return await call(grant)
+        except CredentialExpired as fault:
+            await self.expired(grant.lease, fault)
+            return await call(await self.ensure())
 
     @asynccontextmanager
     async def kept(self) -> AsyncIterator[Holding]:

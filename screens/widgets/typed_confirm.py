@@ -12,6 +12,7 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
+from textual.events import Key
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input
 
@@ -93,7 +94,19 @@ class TypedConfirm(ModalScreen[str | None]):
 
     @on(Input.Submitted)
     def _entered(self, event: Input.Submitted) -> None:
-        self.focus_next()
+        yes = self.query_one("#yes", Button)
+        if event.input.id == "word" and not yes.disabled:
+            yes.focus()
+        else:
+            self.focus_next()
+
+    def on_key(self, event: Key) -> None:
+        """Typing at once, without looking for the field first, is typing the word."""
+        if isinstance(self.focused, Button) and event.is_printable and event.character:
+            event.stop()
+            field = self.query_one("#word", PlainInput)
+            field.insert_text_at_cursor(event.character)
+            self.set_focus(field)
 
     @on(Button.Pressed)
     def _pressed(self, event: Button.Pressed) -> None:

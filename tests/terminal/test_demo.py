@@ -96,8 +96,10 @@ def test_an_untagged_disk_is_refused_in_words_and_nothing_happens(home: Path) ->
         screen.keys("/")
         screen.type("web-02")
         screen.keys("Enter", "Home", "Down", "a")
-        screen.until("Forensics", "ask the owner")
-        screen.keys("Escape", "q")
+        screen.until("refused", "ask the owner", "Nothing was changed")
+        screen.keys("Escape")
+        screen.until("1 Accounts")
+        screen.keys("q")
         screen.until("EXIT=0")
     code, events = verb(home, "custody", case_of(home))
     assert code == 0
@@ -112,11 +114,12 @@ def test_a_cancel_needs_its_word(home: Path) -> None:
         screen.keys("3", "p")
         screen.until("paused")
         screen.keys("x")
-        screen.until("Cancel")
-        screen.keys("Escape", "p")
+        screen.until("Cancel", "A-0001")
+        screen.keys("Enter")  # the focus is on Cancel: nothing happens
+        screen.until("paused")
         screen.keys("x")
         screen.type("A-0001")
-        screen.keys("Enter")
+        screen.keys("Enter", "Enter")  # from the word to the button, and the button
         screen.until("cancelled")
         screen.keys("q")
         screen.until("EXIT=0")
