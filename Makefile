@@ -7,7 +7,7 @@ STAMP  := $(VENV)/.installed
 export PATH := $(PATH):/usr/sbin:/sbin
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-slow check lock clean
+.PHONY: help venv demo test test-slow check picture lock clean
 
 help:  ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ check: venv  ## ruff, mypy, import-linter
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
+
+picture: venv  ## draw docs/workbench.svg again
+	@$(BIN)/python -m tests.terminal.picture docs/workbench.svg
 
 lock: venv  ## resolve the dependencies again
 	@uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

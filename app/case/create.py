@@ -47,15 +47,10 @@ def create(
     What the configuration says is copied into ``case.toml``: from then on the case stands alone.
     """
     clock = clock or SystemClock()
-    check_id(case_id)
+    path = free(case_id, cases)
     source = config_file or (locations.config_file if locations.config_file.exists() else None)
     table: dict[str, Any] = config.read_table(source) if source else {}
     settings = config.check(table, str(source or "defaults"))
-    path = cases / case_id
-    if path.exists():
-        raise Usage(
-            f"{path} is there already", next="choose another id, or open it with `jumpbag " + case_id + "`"
-        )
     private_directory(cases)
     signer = create_key(private_directory(locations.keys), settings.signing.protection, passphrase)
     log = str(uuid.uuid4())
@@ -87,6 +82,14 @@ def create(
     )
     ledger.close()
     return Created(read(path), signer.fingerprint)
+
+
+def free(case_id: str, cases: Path) -> Path:
+    """Where that case would be made; Usage if it is no case id, or taken."""
+    path = cases / check_id(case_id)
+    if path.exists():
+        raise Usage(f"{path} is there already", next=f"choose another id, or open it with `jumpbag {case_id}`")
+    return path
 
 
 def _evidence(chosen: Path | None, settings: config.Config, case_id: str) -> Path | None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from app import config
-from app.case.create import create
+from app.case.create import create, free
 from app.case.folder import CaseFolder, listing
 from app.cli.output import emit, fields, say, table
 from app.cli.session import Session
@@ -18,6 +18,7 @@ from app.faults import SigningLocked
 def create_case(session: Session) -> int:
     options = session.options
     config_file = Path(options.config).expanduser() if options.config else None
+    free(options.id, session.cases)  # before anybody is asked for a passphrase
     made = create(
         options.id,
         title=options.title,

@@ -11,12 +11,12 @@ from typing import Any
 
 import msgspec
 
-from app.case.folder import find
+from app.case.folder import CaseFolder, find
 from app.cli.output import emit, emit_line, fields, size, table
 from app.cli.session import Session
 from app.clock import parse_stamp, stamp
 from app.custody.verify import verify as check
-from app.faults import Usage
+from app.faults import Broken, Usage
 from app.text import visible
 
 _POLL_S = 0.3
@@ -35,7 +35,7 @@ def _body(line: bytes) -> dict[str, Any] | None:
     try:
         document = json.loads(line)
         return dict(document["b"])
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
 
 
@@ -43,8 +43,9 @@ def _print(body: dict[str, Any], as_json: bool) -> None:
     if as_json:
         emit_line(body)
         return
-    actor = (body.get("actor") or {}).get("id", "?")
-    words = (body.get("ts", "")[:19] + "Z", actor, body.get("op"), body.get("phase"), body.get("acq", "-"))
+    actor = body.get("actor")
+    name = actor.get("id", "?") if isinstance(actor, dict) else "?"
+    words = (str(body.get("ts"))[:19] + "Z", name, body.get("op"), body.get("phase"), body.get("acq", "-"))
     print(
         "  ".join(visible(word) for word in words) + "  " + visible(body.get("summary", ""), cap=400), flush=True
     )
@@ -73,24 +74,31 @@ def custody(session: Session) -> int:
                 _print(event, session.json)
 
 
+def _sealed(case: CaseFolder, body: dict[str, Any]) -> dict[str, Any]:
+    image = next((d for d in body["digests"] if d["of"] == "data/disk.raw"), None)
+    return {
+        "id": body["item"],
+        "acquisition": body.get("acq"),
+        "kind": "disk" if image else "files",
+        "path": str(case.bag(str(body["item"]))),
+        "bytes": int(image["bytes"]) if image else None,
+        "sha256": image["hex"] if image else None,
+        "sealed": stamp(parse_stamp(body["ts"])),
+    }
+
+
 def evidence(session: Session) -> int:
     case = session.case()
     rows: list[dict[str, Any]] = []
     for body in bodies(case.events):
         if body.get("op") != "evidence.seal" or body.get("phase") != "result":
             continue
-        image = next((d for d in body.get("digests", []) if d.get("of") == "data/disk.raw"), None)
-        rows.append(
-            {
-                "id": body.get("item"),
-                "acquisition": body.get("acq"),
-                "kind": "disk" if image else "files",
-                "path": str(case.bag(str(body.get("item")))),
-                "bytes": int(image["bytes"]) if image else None,
-                "sha256": image["hex"] if image else None,
-                "sealed": stamp(parse_stamp(body["ts"])),
-            }
-        )
+        try:
+            rows.append(_sealed(case, body))
+        except (KeyError, ValueError, TypeError, AttributeError):
+            raise Broken(
+                f"the log of {case.id} has a seal that is none", next=f"run `jumpbag verify {visible(case.path)}`"
+            ) from None
     if session.json:
         emit(rows)
     else:

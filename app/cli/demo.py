@@ -26,14 +26,8 @@ _READY_S = 60.0
 def serve(session: Session, module: str) -> int:
     """Become the embedded clouds of a scenario, until SIGTERM."""
     options = session.options
-    command = [
-        sys.executable,
-        "-I",
-        "-m",
-        module,
-        "--scenario",
-        str(Path(options.scenario).expanduser().resolve()),
-    ]
+    scenario = _pack(options.scenario)
+    command = [sys.executable, "-I", "-m", module, "--scenario", str(scenario)]
     if options.ready_file:
         command += ["--ready-file", str(Path(options.ready_file).expanduser().resolve())]
     sys.stdout.flush()
@@ -43,7 +37,7 @@ def serve(session: Session, module: str) -> int:
 def demo(session: Session, module: str, shipped: Path, open_ui: Callable[[CaseFolder, Session], int]) -> int:
     """Embedded clouds, a case on them, the UI. Run again while they are up, it opens the same case."""
     options = session.options
-    scenario = Path(options.scenario).expanduser().resolve() if options.scenario else shipped
+    scenario = _pack(options.scenario) if options.scenario else shipped
     home = Path(options.dir).expanduser().resolve() if options.dir else session.locations.state / "demo"
     private_directory(home)
     if not options.no_ui and not sys.stdout.isatty():
@@ -71,6 +65,13 @@ def demo(session: Session, module: str, shipped: Path, open_ui: Callable[[CaseFo
     return code
 
 
+def _pack(path: str) -> Path:
+    scenario = Path(path).expanduser().resolve()
+    if not (scenario / "scenario.toml").exists():
+        raise Usage(f"no scenario.toml in {scenario}", next="name the directory of a scenario pack")
+    return scenario
+
+
 def _running(home: Path) -> dict[str, Any] | None:
     """The clouds that an earlier demo left running, if they still do."""
     try:
@@ -82,8 +83,6 @@ def _running(home: Path) -> dict[str, Any] | None:
 
 
 def _start(home: Path, scenario: Path, module: str) -> dict[str, Any]:
-    if not (scenario / "scenario.toml").exists():
-        raise Usage(f"no scenario.toml in {scenario}", next="name the directory of a scenario pack")
     ready_file = home / "ready.json"
     ready_file.unlink(missing_ok=True)
     problems = home / "clouds.log"

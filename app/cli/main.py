@@ -6,23 +6,25 @@ import argparse
 import asyncio
 import os
 import sys
+import traceback
 from collections.abc import Callable, Sequence
 from importlib import import_module, metadata
 from pathlib import Path
 from typing import NoReturn
 
 from app.case.folder import VERBS, CaseFolder
-from app.cli.output import failed, say
+from app.cli.output import failed
 from app.cli.session import Session
-from app.faults import Fault
+from app.clock import SystemClock, stamp
+from app.faults import Fault, Usage
+from app.locations import Locations, private_directory
 
 OpenUI = Callable[[CaseFolder, Session], int]
 
 
 class _Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
-        say(f"jumpbag: {message}. Next: see `{self.prog} --help`.")
-        raise SystemExit(2)
+        raise Usage(message, next=f"see `{self.prog} --help`")
 
 
 def parser() -> argparse.ArgumentParser:
@@ -133,8 +135,9 @@ def _case_verbs(made: argparse.ArgumentParser, shared: _Parser) -> None:
 def main(arguments: Sequence[str], *, open_ui: OpenUI, range_module: str, scenario: Path) -> int:
     """Run a verb, or the UI. Returns the exit code; never a traceback."""
     defaults = argparse.Namespace(json=False, cases_dir=None, passphrase_fd=None, case=None)
-    named = _case_to_open(arguments)
+    as_json = "--json" in arguments
     try:
+        named = _case_to_open(arguments)
         if named is not None:
             session = Session(argparse.Namespace(**{**vars(defaults), **named}))
             return open_ui(session.case(), session) if session.options.case else _first_steps(session, open_ui)
@@ -147,7 +150,7 @@ def main(arguments: Sequence[str], *, open_ui: OpenUI, range_module: str, scenar
             return int(target(session, *extra))
         return int(target(session))
     except Fault as fault:
-        return failed(fault, "--json" in arguments)
+        return failed(fault, as_json)
     except (KeyboardInterrupt, asyncio.CancelledError):
         return 130
     except BrokenPipeError:
@@ -155,12 +158,32 @@ def main(arguments: Sequence[str], *, open_ui: OpenUI, range_module: str, scenar
         return 0
     except OSError as error:
         where = f" {error.filename}" if error.filename else ""
-        return failed(Fault(f"{error.strerror or error}{where}", next="check the path and its permissions"), False)
+        unusable = Fault(f"{error.strerror or error}{where}", next="check the path and its permissions")
+        return failed(unusable, as_json)
+    except Exception as error:
+        return failed(
+            Fault(f"an error inside jumpbag ({type(error).__name__})", next=f"report it with {_noted()}"), as_json
+        )
+
+
+def _noted() -> str:
+    """Keep the traceback where its user can find it; on a screen it helps nobody."""
+    try:
+        file = private_directory(Locations().state) / "errors.log"
+        with open(file, "a", encoding="utf-8", opener=_private) as log:
+            log.write(f"{stamp(SystemClock().now())} {traceback.format_exc()}\n")
+    except OSError:
+        return "what you were doing"
+    return str(file)
+
+
+def _private(path: str, flags: int) -> int:
+    return os.open(path, flags, 0o600)
 
 
 def _case_to_open(arguments: Sequence[str]) -> dict[str, str | int | None] | None:
     """The options of ``jumpbag [CASE]``, or None when a verb (or --help) is named."""
-    small = argparse.ArgumentParser(add_help=False)
+    small = _Parser(add_help=False, prog="jumpbag")
     small.add_argument("--cases-dir")
     small.add_argument("--passphrase-fd", type=int)
     small.add_argument("case", nargs="?")

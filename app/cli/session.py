@@ -41,9 +41,10 @@ class Session:
             try:
                 with os.fdopen(descriptor, "r", encoding="utf-8", closefd=False) as stream:
                     self._passphrase = stream.readline().rstrip("\n")
-            except OSError:
+            except (OSError, ValueError, OverflowError):
                 raise Usage(
-                    f"file descriptor {descriptor} is not open", next="give --passphrase-fd 3 3<file"
+                    f"no passphrase can be read from file descriptor {descriptor}",
+                    next="give --passphrase-fd 3 3<file",
                 ) from None
         return self._passphrase
 

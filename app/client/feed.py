@@ -54,7 +54,8 @@ class Feed:
             if version == self._version:
                 return None
             fresh = self._read(db)
-        except sqlite3.OperationalError:  # the agent is rebuilding the file; the next poll reads it
+        except (sqlite3.DatabaseError, msgspec.MsgspecError):
+            # The agent is rebuilding the file, or will: what cannot be read is not original. The next poll looks.
             self.close()
             return None
         self._version = version

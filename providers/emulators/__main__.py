@@ -72,7 +72,8 @@ def main(arguments: list[str] | None = None) -> int:
             with tempfile.TemporaryDirectory(prefix="jumpbag-range-") as folder:
                 asyncio.run(serve(options.scenario, Path(folder), options.ready_file, options.idle_exit))
     except ScenarioError as error:
-        print(f"error: {error}", file=sys.stderr)
+        said = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in str(error))
+        print(f"error: {said}", file=sys.stderr)
         return 2
     return 0
 

@@ -131,7 +131,7 @@ def test_dissect_reads_the_planted_file(line: Line, name: str, offset: int) -> N
     with line.image(name).open("rb") as stream:
         found = ExtFS(RangeStream(stream, offset, GIB - offset))
         assert found.get("opt/skim.sh").open().read() == PLANTED
-        assert DELETED in stream.read(64 * 2**20) or stream.seek(0) == 0 and DELETED in stream.read(64 * 2**20)
+        assert DELETED in stream.read(64 * 2**20) or (stream.seek(0) == 0 and DELETED in stream.read(64 * 2**20))
 
 
 def test_dissect_finds_the_partition(line: Line) -> None:

@@ -15,7 +15,6 @@ import pytest
 from app.case.folder import VERBS
 from providers.emulators.range import DEFAULT_SCENARIO, RangeThread
 from tests.e2e.cloud import Cloud
-from tests.e2e.conftest import NewCase
 from tests.e2e.packs import PAYMENTS
 from tests.e2e.runner import Answer, Case, Jumpbag, one_line
 from tests.e2e.waiting import until
@@ -189,6 +188,10 @@ def test_garbage_for_arguments(done: Case, jumpbag: Jumpbag, garbage: str) -> No
         for more in ((), ("--json",)):
             answer = jumpbag(*arguments, *more)
             harmless(answer)
+            if more:
+                assert set(answer.json["error"] if "ok" not in answer.json else answer.json) >= {"code"} or (
+                    arguments[0] == "verify"
+                ), answer
             assert answer.code in (1, 2, 3, 4), (arguments, answer)
 
 
@@ -260,6 +263,7 @@ def test_a_broken_case(done: Case, jumpbag: Jumpbag, tmp_path: Path, what: str, 
         harmless(answer)
         assert answer.code == 1
     finally:
+        shutil.copy(done.path / "case.toml", broken / "case.toml")
         case.put_down()
 
 
