@@ -17,7 +17,7 @@ import msgspec
 from app.case.folder import CaseFolder
 from app.case.readmodel import ReadModel
 from app.clock import Clock, parse_stamp, stamp
-from app.custody.ledger import Entry, Ledger
+from app.custody import Entry, Ledger
 from app.faults import Fault
 from app.model import EvidenceItem, Plan
 from app.model.view import CustodyFacts

@@ -16,7 +16,7 @@ from app.acquisition.record import History, Record
 from app.case.folder import CaseFolder
 from app.clock import Clock, stamp
 from app.credentials.broker import Broker, Holding
-from app.custody.verify_bag import check_bag
+from app.custody import check_bag
 from app.faults import Broken, CredentialExpired, Fault
 from app.model import Step, TransferSpec
 from app.ports import Made, Provider, StepContext

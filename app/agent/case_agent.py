@@ -27,9 +27,8 @@ from app.case.readmodel import ReadModel
 from app.clock import Clock, stamp
 from app.credentials.broker import Broker
 from app.credentials.policy import with_leases
-from app.custody.keys import Signer
-from app.custody.keys import load as load_key
-from app.custody.ledger import Ledger
+from app.custody import Ledger, Signer
+from app.custody import load as load_key
 from app.faults import Fault, Refused, SigningLocked, Usage
 from app.locations import Locations
 from app.model import Plan, PlanWarning

@@ -10,7 +10,7 @@ import msgspec
 
 from app.agent.case_agent import CaseAgent
 from app.agent.server import Handler, Peer
-from app.custody.verify import verify
+from app.custody import verify
 from app.faults import Usage
 
 

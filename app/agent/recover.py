@@ -7,7 +7,7 @@ from typing import Any
 from app.acquisition.record import History, Record
 from app.acquisition.steps import StepRunner
 from app.clock import Clock, parse_stamp
-from app.custody.ledger import Entry
+from app.custody import Entry
 from app.faults import Fault
 from app.model import Step
 from app.ports import Made

@@ -14,8 +14,7 @@ import tomli_w
 from app import config
 from app.case.folder import CaseFolder, check_id, read
 from app.clock import Clock, SystemClock, stamp
-from app.custody.keys import create_key
-from app.custody.ledger import Ledger
+from app.custody import Ledger, create_key
 from app.faults import Usage
 from app.locations import Locations, private_directory
 

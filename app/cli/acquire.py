@@ -12,7 +12,7 @@ from app.cli.output import emit, emit_line, failed, fields, say, size, table
 from app.cli.session import Session, run
 from app.client.feed import Feed
 from app.client.rpc import AgentClient
-from app.faults import CredentialNeeded, Fault, Refused
+from app.faults import AgentGone, CredentialNeeded, Fault, Refused
 from app.model import ENDED, Acquisition, Plan
 
 _POLL_S = 0.25
@@ -134,8 +134,14 @@ async def _wait(session: Session, client: AgentClient, feed: Feed, acq: str) -> 
             elif not session.json and f"{row.state} {row.step}" != said:
                 said = f"{row.state} {row.step}"
                 say(f"{acq} {row.state}: {row.step}")
-        # Also tells at once when the agent is gone, rather than waiting for a row that never comes.
-        await client.call("status")
+        try:
+            # Also tells at once when the agent is gone, rather than waiting for a row that never comes.
+            await client.call("status")
+        except AgentGone:
+            raise AgentGone(
+                f"the agent went away while {acq} ran",
+                next=f"`jumpbag acquisitions {session.options.case}` starts it again, and {acq} goes on",
+            ) from None
         await asyncio.sleep(_POLL_S)
 
 

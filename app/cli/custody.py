@@ -15,7 +15,7 @@ from app.case.folder import CaseFolder, find
 from app.cli.output import emit, emit_line, fields, size, table
 from app.cli.session import Session
 from app.clock import parse_stamp, stamp
-from app.custody.verify import verify as check
+from app.custody import verify as check
 from app.faults import Broken, Usage
 from app.text import visible
 

@@ -14,10 +14,11 @@ from typing import Any
 
 from app.case.folder import CaseFolder
 from app.client.rpc import AgentClient
-from app.faults import AgentGone, from_data
+from app.faults import AgentGone, Fault, from_data
 from app.locations import Locations, private_directory
 
 _READY_S = 30.0
+_TURNS, _TURN_S = 20, 0.1
 # The agent needs to find its files and its way out, and nothing else: no cloud credentials and no
 # endpoints from this shell, so that what a case does depends on the case alone.
 _KEEP = (
@@ -32,21 +33,37 @@ async def connect(
 ) -> AgentClient:
     """A connection to the case's agent. AgentGone if there is none and ``start`` is off or it fails."""
     socket = locations.socket(case.log)
-    for attempt in range(3):
-        try:
-            client = await AgentClient.open(socket)
-        except AgentGone:
-            if not start:
-                raise
-        else:
-            if passphrase is not None:
-                await client.call("unlock", {"passphrase": passphrase})
-            return client
+    loop = asyncio.get_running_loop()
+    end = loop.time() + _READY_S
+    client = await _reach(socket)
+    while client is None:
+        if not start:
+            raise AgentGone("no agent runs for this case", next="it is started when it is needed")
+        if loop.time() > end:
+            raise AgentGone("the agent cannot be reached", next="look into its log: `jumpbag info` says where")
         await asyncio.to_thread(private_directory, socket.parent)
         told = await _start(case, locations, passphrase)
-        if told.get("code") == "agent" and attempt < 2:  # another one was quicker: use that
-            await asyncio.sleep(0.2)
-    raise AgentGone("the agent cannot be reached", next="look into its log: `jumpbag info` says where")
+        client = await _reach(socket)
+        # Another one was quicker and answers in a moment, or one that is just ending still holds the lock.
+        for _ in range(_TURNS if told.get("code") == "agent" else 0):
+            if client is not None:
+                break
+            await asyncio.sleep(_TURN_S)
+            client = await _reach(socket)
+    if passphrase is not None:
+        try:
+            await client.call("unlock", {"passphrase": passphrase})
+        except Fault:
+            await client.close()
+            raise
+    return client
+
+
+async def _reach(socket: Path) -> AgentClient | None:
+    try:
+        return await AgentClient.open(socket)
+    except AgentGone:
+        return None
 
 
 async def _start(case: CaseFolder, locations: Locations, passphrase: str | None) -> dict[str, Any]:

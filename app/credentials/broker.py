@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeVar
 import msgspec
 
 from app.clock import Clock, stamp
-from app.custody.ledger import Entry
+from app.custody import Entry
 from app.faults import CredentialExpired, CredentialNeeded, Fault
 from app.model import Lease, LeaseSpec
 from app.ports import Grant, Identity, LeaseRequest

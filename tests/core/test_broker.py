@@ -39,7 +39,8 @@ class TokenService:
         return Caller("arn:user", "111111111111", False)
 
     async def accounts(self) -> AsyncIterator[Account]:
-        for account in ():
+        no_account: tuple[Account, ...] = ()
+        for account in no_account:
             yield account
 
     def role(self, account: str) -> str:

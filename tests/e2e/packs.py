@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-import os
 import random
 import subprocess
 from dataclasses import dataclass, field
@@ -119,13 +119,11 @@ name = "payments"
             path = self.path / "disks" / name / inside
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
-            os.chmod(path, 0o644)
+            path.chmod(0o644)
 
 
 def padded_sha256(image: Path, size: int) -> str:
     """The SHA-256 of ``image`` followed by zeros up to ``size`` bytes."""
-    import hashlib
-
     digest = hashlib.sha256()
     with image.open("rb") as stream:
         while chunk := stream.read(1 << 20):

@@ -1,4 +1,4 @@
-"""``jumpbag`` as a person or a script runs it: a process, its output, its exit code; and a case seen from outside."""
+"""``jumpbag`` as a script runs it: a process, its output, its exit code; and a case seen from outside."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-
-import tomli_w
 
 from app.client.feed import Feed
 from app.model import ENDED, Acquisition
@@ -113,13 +111,7 @@ class Jumpbag:
 
     def create(self, case_id: str, cloud: Cloud, **agent: int) -> Case:
         """A case on that cloud; ``agent`` are settings of its [agent] table."""
-        config = cloud.config
-        if agent:
-            import tomllib
-
-            table = tomllib.loads(config.read_text("utf-8"))
-            config = cloud.config.with_name(f"{case_id}.toml")
-            config.write_text(tomli_w.dumps({**table, "agent": agent}), "utf-8")
+        config = cloud.configured(case_id, agent=dict(agent)) if agent else cloud.config
         made = self(
             *("case", "create", case_id, "--title", "t", "--ticket", "T-1", "--config", str(config), "--json")
         )

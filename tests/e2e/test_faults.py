@@ -1,4 +1,4 @@
-"""What clouds do on a bad day: refusals, wrong bytes, throttling, broken lines, leases that end, credentials gone."""
+"""Clouds on a bad day: refusals, wrong bytes, throttling, broken lines, leases that end, credentials gone."""
 
 from __future__ import annotations
 
@@ -68,7 +68,11 @@ def test_a_block_that_does_not_fit_its_checksum_is_never_written(
 
 
 @pytest.mark.parametrize(
-    "fault", [{"throttle": 0.3}, {"drop_connections": 0.05}], ids=["throttled", "connections-dropped"]
+    "fault",
+    [
+        pytest.param({"throttle": 0.3}, id="throttled"),
+        pytest.param({"drop_connections": 0.05}, id="connections-dropped", marks=pytest.mark.slow),
+    ],
 )
 def test_it_completes_in_bad_weather(
     case: Case, cloud: Cloud, volumes: dict[str, str], fault: dict[str, float]
@@ -85,9 +89,9 @@ def test_it_completes_in_bad_weather(
 @pytest.mark.parametrize(
     ("action", "words"),
     [
-        ("ec2:CreateSnapshot", "ec2:CreateSnapshot"),
-        ("ec2:DescribeSnapshots", "ec2:DescribeSnapshots"),
-        ("ebs:ListSnapshotBlocks", "ebs:ListSnapshotBlocks"),
+        pytest.param("ec2:CreateSnapshot", "ec2:CreateSnapshot", marks=pytest.mark.slow),
+        pytest.param("ec2:DescribeSnapshots", "ec2:DescribeSnapshots", marks=pytest.mark.slow),
+        pytest.param("ebs:ListSnapshotBlocks", "ebs:ListSnapshotBlocks", marks=pytest.mark.slow),
         ("ebs:GetSnapshotBlock", "block"),
     ],
 )
@@ -119,6 +123,7 @@ def _reads(case: Case, cloud: Cloud) -> None:
     assert cloud.blocks(snapshot) == (192, 192), "a block was fetched again because of a lease"
 
 
+@pytest.mark.slow
 def test_leases_refused_early_are_replaced(case: Case, cloud: Cloud, volumes: dict[str, str]) -> None:
     """The cloud refuses each lease after two seconds although its expiry says an hour."""
     acq = case.acquire(volumes["many"], "--reason", "early expiry")
@@ -164,6 +169,7 @@ def test_without_credentials_verbs_exit_4(case: Case) -> None:
     assert case.run("plan", "disk", "vol-0123456789abcdef0").refused(4)["next"]
 
 
+@pytest.mark.slow
 def test_an_acquisition_waits_for_credentials_and_goes_on(
     case: Case, cloud: Cloud, volumes: dict[str, str]
 ) -> None:

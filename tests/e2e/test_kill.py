@@ -56,6 +56,7 @@ def downloading(case: Case, acq: str) -> Callable[[], bool]:
     return look
 
 
+@pytest.mark.slow
 def test_while_the_snapshot_is_awaited(new_case: NewCase, slow_cloud: Cloud) -> None:
     case = new_case(slow_cloud)
     volume = case.volumes()["small"]
@@ -86,6 +87,7 @@ def test_while_blocks_are_downloaded(case: Case, cloud: Cloud, volumes: dict[str
     ]
 
 
+@pytest.mark.slow
 def test_while_the_image_is_hashed(case: Case, cloud: Cloud, volumes: dict[str, str]) -> None:
     acq = case.acquire(volumes["wide"])
     case.reached(acq, "hashing")
@@ -94,6 +96,7 @@ def test_while_the_image_is_hashed(case: Case, cloud: Cloud, volumes: dict[str, 
     assert case.image_sha256() == case.events("evidence.seal", phase="result")[0]["digests"][1]["hex"]
 
 
+@pytest.mark.slow
 def test_a_worker(case: Case, cloud: Cloud, volumes: dict[str, str]) -> None:
     cloud.faults(latency_ms=SLOW_BLOCKS)
     acq = case.acquire(volumes["many"])
@@ -163,7 +166,13 @@ def _has_event(lines: list[bytes], size: int) -> bool:
     return any(body["op"] == "log.checkpoint" and body["params"]["size"] == size for body in bodies)
 
 
-@pytest.mark.parametrize("moved", [True, False], ids=["after-the-rename", "before-the-rename"])
+@pytest.mark.parametrize(
+    "moved",
+    [
+        pytest.param(True, id="after-the-rename"),
+        pytest.param(False, id="before-the-rename", marks=pytest.mark.slow),
+    ],
+)
 def test_in_the_middle_of_the_seal(finished: Case, running: Cloud, moved: bool, tmp_path: Path) -> None:
     kept = tmp_path / "kept"
     copy(finished.path, kept)

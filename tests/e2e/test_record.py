@@ -25,7 +25,7 @@ from tests.e2e.waiting import until
 
 @dataclass
 class Story:
-    """A case that saw a good run, a crash, a lease refused early and a denial; and what was seen of it meanwhile."""
+    """A case that saw a good run, a crash, leases refused early and a denial; and what /proc showed meanwhile."""
 
     case: Case
     cloud: Cloud
@@ -162,7 +162,7 @@ def test_nothing_else_was_changed(story: Story) -> None:
     changed = [call for call in cloud.of_case(case.id, decision="allow") if call["mutating"]]
     assert {call["action"] for call in changed} == {"ec2:CreateSnapshot"}
     denied = cloud.of_case(case.id, "ec2:CreateSnapshot", "deny")
-    failed = [body for body in case.events("snapshot.create", phase="failed")]
+    failed = case.events("snapshot.create", phase="failed")
     assert [call["request_id"] for call in denied] == [body["request_id"] for body in failed]
 
 
@@ -264,6 +264,7 @@ def test_files_are_for_their_owner_alone(story: Story) -> None:
             assert not path.lstat().st_mode & 0o077, path
 
 
+@pytest.mark.slow
 def test_the_read_model_is_rebuilt_from_the_log(story: Story) -> None:
     """case.sqlite is disposable: gone or garbage, the next verb has the same rows again."""
     case = story.case

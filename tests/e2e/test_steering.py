@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
+import json
+import signal
+
 import pytest
 
 from tests.e2e.cloud import Cloud
 from tests.e2e.conftest import NewCase
 from tests.e2e.processes import Process, gone, naming
-from tests.e2e.runner import Case
+from tests.e2e.runner import Case, one_line
 from tests.e2e.waiting import until
 
 READING = [200, 240]
 """Milliseconds: 192 blocks, 16 at once, then take about three seconds."""
+
+
+RESTART = pytest.mark.parametrize(
+    "restart",
+    [
+        pytest.param(False, id="same-agent", marks=pytest.mark.slow),
+        pytest.param(True, id="new-agent"),
+    ],
+)
 
 
 @pytest.fixture
@@ -37,7 +49,7 @@ def states(case: Case) -> list[str]:
     return [body["params"]["state"] for body in case.events("acquisition.finish")]
 
 
-@pytest.mark.parametrize("restart", [False, True], ids=["same-agent", "new-agent"])
+@RESTART
 def test_pause_then_resume(case: Case, cloud: Cloud, volumes: dict[str, str], restart: bool) -> None:
     acq = reading(case, cloud, volumes["many"])
     assert case.run("pause", acq).ok().json == {"acquisition": acq, "state": "paused"}
@@ -61,7 +73,7 @@ def test_pause_then_resume(case: Case, cloud: Cloud, volumes: dict[str, str], re
     sound(case, cloud)
 
 
-@pytest.mark.parametrize("restart", [False, True], ids=["same-agent", "new-agent"])
+@RESTART
 def test_cancel_while_it_reads(case: Case, cloud: Cloud, volumes: dict[str, str], restart: bool) -> None:
     acq = reading(case, cloud, volumes["many"])
     if restart:
@@ -78,6 +90,7 @@ def test_cancel_while_it_reads(case: Case, cloud: Cloud, volumes: dict[str, str]
     sound(case, cloud)
 
 
+@pytest.mark.slow
 def test_a_cancel_that_the_agent_did_not_live_to_finish(case: Case, cloud: Cloud, volumes: dict[str, str]) -> None:
     """Paused, then the agent is killed; the cancel of the next agent is finished although nothing ran."""
     acq = reading(case, cloud, volumes["many"])
@@ -92,6 +105,7 @@ def test_a_cancel_that_the_agent_did_not_live_to_finish(case: Case, cloud: Cloud
     sound(case, cloud)
 
 
+@pytest.mark.slow
 def test_cancel_before_the_snapshot_is_complete(case: Case, cloud: Cloud, volumes: dict[str, str]) -> None:
     cloud.faults(latency_ms=[450, 550])
     acq = case.acquire(volumes["small"])
@@ -103,8 +117,9 @@ def test_cancel_before_the_snapshot_is_complete(case: Case, cloud: Cloud, volume
     sound(case, cloud)
 
 
-@pytest.mark.parametrize("restart", [False, True], ids=["same-agent", "new-agent"])
-@pytest.mark.parametrize("verb", ["cancel", "resume"])
+@pytest.mark.slow
+@RESTART
+@pytest.mark.parametrize("verb", [pytest.param("cancel", marks=pytest.mark.slow), "resume"])
 def test_after_a_failure(case: Case, cloud: Cloud, volumes: dict[str, str], verb: str, restart: bool) -> None:
     cloud.faults(deny=["ebs:GetSnapshotBlock"])
     case.run("acquire", "disk", volumes["small"], "--wait").refused_with("failed", 1)
@@ -153,6 +168,7 @@ def test_verbs_that_start_the_agent_at_once_share_one(case: Case) -> None:
     assert len(case.events("agent.start")) == 1
 
 
+@pytest.mark.slow
 def test_it_leaves_when_it_has_been_idle(new_case: NewCase, cloud: Cloud) -> None:
     case = new_case(cloud, idle_forget=1, idle_exit=2)
     volume = case.volumes()["small"]
@@ -168,6 +184,7 @@ def test_it_leaves_when_it_has_been_idle(new_case: NewCase, cloud: Cloud) -> Non
     sound(case, cloud)
 
 
+@pytest.mark.slow
 def test_an_approval_that_ended_while_nobody_ran_is_asked_for_again(new_case: NewCase, cloud: Cloud) -> None:
     case = new_case(cloud, approval_seconds=4, workers=1)
     volume = case.volumes()["many"]
@@ -186,6 +203,33 @@ def test_an_approval_that_ended_while_nobody_ran_is_asked_for_again(new_case: Ne
         case.events("plan.approve")[0]["params"]["plan_sha256"]
         == (case.events("plan.approve")[1]["params"]["plan_sha256"])
     )
+    sound(case, cloud)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "what", [pytest.param("the-agent-is-killed", marks=pytest.mark.slow), "the-verb-is-interrupted"]
+)
+def test_waiting_ends_but_the_acquisition_does_not(
+    case: Case, cloud: Cloud, volumes: dict[str, str], what: str
+) -> None:
+    cloud.faults(latency_ms=READING)
+    verb = case.jumpbag.start("acquire", str(case.path), "disk", volumes["many"], "--wait", "--json")
+    until("it reads", lambda: case.events("evidence.read", phase="intent"))
+    if what == "the-agent-is-killed":
+        case.kill_agent()
+    else:
+        verb.send_signal(signal.SIGINT)
+    out, err = verb.communicate(timeout=10)
+    cloud.well()
+    if what == "the-agent-is-killed":
+        assert verb.returncode == 2 and "A-0001 goes on" in json.loads(out)["error"]["next"]
+        one_line(err)
+    else:
+        assert verb.returncode == 130 and out == err == ""
+    case.acquisitions()
+    case.reached("A-0001", "done")
+    assert len(case.acquisitions()) == 1
     sound(case, cloud)
 
 

@@ -18,7 +18,7 @@ ENDS: dict[str, Callable[[Terminal], None]] = {
 }
 
 
-@pytest.mark.parametrize("end", ENDS)
+@pytest.mark.parametrize("end", [pytest.param("killed", marks=pytest.mark.slow), "terminal-closed"])
 def test_the_acquisition_outlives_the_screen(case: Case, cloud: Cloud, jumpbag: Jumpbag, end: str) -> None:
     """The screen itself starts the agent here: even so the agent is nobody's child but its own."""
     volume = case.volumes()["many"]

@@ -9,7 +9,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def until(what: str, look: Callable[[], T], *, within: float = 60.0, every: float = 0.03) -> T:
+def until(what: str, look: Callable[[], T | None], *, within: float = 60.0, every: float = 0.03) -> T:
     """The first truthy answer of ``look``; fails, saying ``what`` did not happen, after ``within`` seconds."""
     end = time.monotonic() + within
     while True:

@@ -45,7 +45,7 @@ def to_the_plan(screen: Terminal, disk: str) -> None:
     screen.keys("2")
     screen.until("eligible", disk)
     screen.keys("/")
-    screen.type(disk)
+    screen.write(disk)
     screen.keys("Enter", "Home", "Down", "a")
     screen.until("ec2:CreateSnapshot", "Approve")
 
@@ -94,7 +94,7 @@ def test_an_untagged_disk_is_refused_in_words_and_nothing_happens(home: Path) ->
         screen.keys("2")
         screen.until("web-02", "not tagged")
         screen.keys("/")
-        screen.type("web-02")
+        screen.write("web-02")
         screen.keys("Enter", "Home", "Down", "a")
         screen.until("refused", "ask the owner", "Nothing was changed")
         screen.keys("Escape")
@@ -118,7 +118,7 @@ def test_a_cancel_needs_its_word(home: Path) -> None:
         screen.keys("Enter")  # the focus is on Cancel: nothing happens
         screen.until("paused")
         screen.keys("x")
-        screen.type("A-0001")
+        screen.write("A-0001")
         screen.keys("Enter", "Enter")  # from the word to the button, and the button
         screen.until("cancelled")
         screen.keys("q")

@@ -37,7 +37,7 @@ class Terminal:
         for key in keys:
             self._run("send-keys", key)
 
-    def type(self, text: str) -> None:
+    def write(self, text: str) -> None:
         self._run("send-keys", "-l", text)
 
     def screen(self) -> str:
