@@ -16,7 +16,7 @@ from textual.message_pump import MessagePump
 
 Result = TypeVar("Result")
 _PASSES = 2  # once for the key itself, once for the messages that its action sent
-_PATIENCE_S = 0.25  # a widget that goes away takes its turn with it
+_PATIENCE_S = 1.5  # a widget that goes away may take its turn with it
 
 
 class OneKeyAtATime(App[Result], Generic[Result]):
@@ -52,10 +52,11 @@ class OneKeyAtATime(App[Result], Generic[Result]):
         self._pass(nodes, lambda: self._settle(turn, passes - 1))
 
     def _pass(self, nodes: list[MessagePump], then: Callable[[], None]) -> None:
-        if not nodes:
-            then()
-        else:
-            nodes[0].call_later(self._pass, nodes[1:], then)
+        while nodes:
+            if nodes[0].call_later(self._pass, nodes[1:], then):
+                return
+            nodes = nodes[1:]  # that one is closing
+        then()
 
     async def _finished(self, turn: object) -> None:
         if turn is not self._turn:

@@ -207,9 +207,15 @@ class ResourcesPane(Pane):
         one = self.current
         if one is None:
             return
-        if one.kind != "volume":
-            what = {"instance": "an instance"}.get(one.kind, f"a {one.kind}")
-            self.bench.say(f"This is {what}: put the cursor on one of its disks, then press a.", "warning")
+        if one.kind == "instance":
+            disks = self.shelf.disks_of(one)
+            if len(disks) != 1:
+                said = f"It has {len(disks)} disks: put the cursor on one of them" if disks else "No disk of it is known"
+                self.bench.say(f"This is an instance. {said}, then press a.", "warning")
+                return
+            one = disks[0]
+        elif one.kind != "volume":
+            self.bench.say(f"This is a {one.kind}: put the cursor on a disk, then press a.", "warning")
             return
         self.post_message(self.Acquire(target(one.cloud, one.account, one.id), present.title_of(one, self.look)))
 

@@ -46,6 +46,7 @@ def to_the_plan(screen: Terminal, disk: str) -> None:
     screen.until("eligible", disk)
     screen.keys("/")
     screen.write(disk)
+    screen.until("2 of 23")  # the instance and its disk: everything that matches has come
     screen.keys("Enter", "Home", "Down", "a")
     screen.until("ec2:CreateSnapshot", "Approve")
 
@@ -95,6 +96,7 @@ def test_an_untagged_disk_is_refused_in_words_and_nothing_happens(home: Path) ->
         screen.until("web-02", "not tagged")
         screen.keys("/")
         screen.write("web-02")
+        screen.until("2 of 23")
         screen.keys("Enter", "Home", "Down", "a")
         screen.until("refused", "ask the owner", "Nothing was changed")
         screen.keys("Escape")
