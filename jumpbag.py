@@ -23,10 +23,10 @@ def main() -> int:
     return run(sys.argv[1:], open_ui=_open_ui, range_module=_RANGE, scenario=_SCENARIO)
 
 
-def _open_ui(case: CaseFolder, session: Session) -> int:
+def _open_ui(case: CaseFolder, session: Session, comeback: str | None) -> int:
     from screens.launch import open_case
 
-    return open_case(case, session.locations, session.passphrase())
+    return open_case(case, session.locations, session.passphrase(), comeback)
 
 
 if __name__ == "__main__":

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import difflib
 import ipaddress
+import json
 import re
 import tomllib
 from pathlib import Path
-from typing import Any, Literal
+from types import UnionType
+from typing import Any, Literal, Union, get_args, get_origin
 from urllib.parse import urlsplit
 
 import msgspec
@@ -138,7 +140,8 @@ def check(table: dict[str, Any], source: str) -> Config:
     try:
         config = msgspec.convert(table, Config)
     except msgspec.ValidationError as error:
-        raise Usage(f"{source}: {error}".replace("`$.", "`").replace("`$`", "the top level"), next=_FIX) from None
+        said = str(error).replace("`$.", "`").replace("`$`", "the top level")
+        raise Usage(f"{source}: {said}", next=f"{_wanted(str(error))}see {_EXAMPLE}") from None
     if not _EXAMINER.fullmatch(config.examiner.id):
         raise Usage(
             f"{source}: examiner.id {visible(config.examiner.id)!r} is not an id",
@@ -149,7 +152,43 @@ def check(table: dict[str, Any], source: str) -> Config:
     return config
 
 
-_FIX = "see the annotated example in README.md"
+_EXAMPLE = "the annotated example in README.md"
+_WORDS = {
+    str: "text in quotes",
+    int: "a whole number, without quotes",
+    bool: "true or false",
+    list: "a list in [brackets]",
+    dict: "a table",
+}
+
+
+def _wanted(error: str) -> str:
+    """What to write where msgspec found ``error``, as the head of a ``next``; empty if it is not known."""
+    missing = re.search(r"missing required field `(\w+)`", error)
+    if missing:
+        return f"add the key {missing[1]}: "
+    place = re.search(r" - at `\$\.?([^`]*)`$", error)
+    kind: Any = Config
+    for part in re.findall(r"\w+|\[[0-9]+\]", place[1] if place else ""):
+        kind = _value_of(kind)
+        if part.startswith("["):
+            kind = get_args(kind)[0]
+        else:
+            kind = next(field.type for field in msgspec.structs.fields(kind) if field.encode_name == part)
+    kind = _value_of(kind)
+    if get_origin(kind) is Literal:
+        return f"write one of {', '.join(json.dumps(value) for value in get_args(kind))}: "
+    plain = get_origin(kind) or kind
+    if isinstance(plain, type) and issubclass(plain, msgspec.Struct):
+        plain = dict
+    return f"write {_WORDS[plain]}: " if plain in _WORDS else ""
+
+
+def _value_of(annotation: Any) -> Any:
+    """``X`` of ``X | None``, anything else as it is."""
+    if get_origin(annotation) in (UnionType, Union):
+        return next(inner for inner in get_args(annotation) if inner is not type(None))
+    return annotation
 
 
 def _check_aws(aws: Aws, source: str) -> None:

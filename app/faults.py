@@ -58,6 +58,12 @@ class Refused(Fault):
     code, exit = "refused", 3
 
 
+class ApprovalEnded(Refused):
+    """The approval under which an acquisition runs is over; nothing more is done on it."""
+
+    code = "approval_ended"
+
+
 class CredentialNeeded(Fault):
     """Credentials are missing, expired or refused, or the signing key is locked."""
 

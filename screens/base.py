@@ -11,7 +11,7 @@ from textual.events import Resize
 from textual.screen import Screen
 from textual.widget import Widget
 
-from app.faults import Fault
+from app.faults import AgentGone, Fault
 from app.model.view import CaseSnapshot
 from screens.keymap import bindings, hints
 from screens.present import leases
@@ -19,7 +19,7 @@ from screens.present.cells import Line
 from screens.present.context import beat_age, stale
 from screens.present.durations import age
 from screens.present.look import Look
-from screens.present.states import going_on, waiting
+from screens.present.states import running, waiting
 from screens.widgets.context_bar import ContextBar
 from screens.widgets.countdown_list import CountdownList
 from screens.widgets.footer_line import FooterLine
@@ -103,7 +103,9 @@ class CaseScreen(Screen[Result]):
         bench = self.bench
         snapshot, now = bench.snapshot, bench.clock.now()
         self.query_one(ContextBar).update_context(snapshot, bench.surroundings(), now)
-        self.query_one(CountdownList).update_leases(snapshot.leases, bench.shelf.names, now)
+        self.query_one(CountdownList).update_leases(
+            snapshot.leases, bench.shelf.names, now, leases.not_ended(snapshot.acquisitions)
+        )
         self.query_one(Strips).update_problems(
             problems(snapshot, bench.link.state, bench.link.fault, self.look, bench)
         )
@@ -117,14 +119,14 @@ class CaseScreen(Screen[Result]):
 
     def _status_line(self) -> Line:
         snapshot, look, now = self.bench.snapshot, self.look, self.bench.clock.now()
-        needs, running = waiting(snapshot.acquisitions), going_on(snapshot.acquisitions)
+        needs, working = waiting(snapshot.acquisitions), running(snapshot.acquisitions)
         out: list[tuple[str, str]] = [(" ", "")]
-        nearest = leases.live(snapshot.leases)
+        nearest = leases.live(snapshot.leases, leases.not_ended(snapshot.acquisitions))
         if nearest:
             out.extend([(f"{nearest[0].id} ", ""), leases.remaining(nearest[0], now, look), ("  ", "")])
         if needs:
             out.append((f"{look.warn} {len(needs)} waits  ", "need"))
-        out.append((f"{sum(one not in needs for one in running)} running  ", ""))
+        out.append((f"{len(working)} running  ", ""))
         out.append((f"needs {SMALLEST[0]}x{SMALLEST[1]}  {look.clean(snapshot.case.id, 20)}", "dim"))
         return tuple(out)
 
@@ -137,8 +139,10 @@ def problems(
     out: list[Problem] = []
     if link == "gone":
         why = look.clean(fault.message, 300) if fault else "the connection was lost"
-        out.append((f"Not connected to the agent: {why}", look.clean(fault.next, 200) if fault and fault.next else
-                    "it is tried again by itself; what is shown may be old"))  # fmt: skip
+        todo = look.clean(fault.next, 200) if fault and not isinstance(fault, AgentGone) else ""
+        wait = bench.link.retry_in
+        again = "being started again" + (f", next try in {wait} s" if wait else " now")
+        out.append((f"Not connected to the agent: {why}", todo or f"it is {again}; what is shown may be old"))
     elif stale(snapshot, now):
         old = age(beat_age(snapshot, now) or 0)
         out.append((f"No sign of the agent for {old}", "it is being asked; what is shown may be old"))

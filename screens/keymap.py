@@ -66,7 +66,7 @@ KEYS: tuple[Key, ...] = (
     Key("lists", "g,home", "first", "g Home", "first", "To the first row"),
     Key("lists", "G,end", "last", "G End", "last", "To the last row"),
     Key("lists", "enter", "choose", "Enter", "open", "Open what the cursor is on"),
-    Key("accounts", "space,left,right", "fold", "Space", "fold", "Fold or unfold a cloud or a unit"),
+    Key("accounts", "space,left,right", "fold", "Space ← →", "fold", "Fold or unfold a cloud or a unit"),
     Key(
         "resources",
         "a",
@@ -88,9 +88,13 @@ KEYS: tuple[Key, ...] = (
 )
 
 
-def bindings(*sections: str) -> list[BindingType]:
-    """The bindings of these sections."""
-    return [Binding(key.keys, key.action, key.word, show=False) for key in KEYS if key.section in sections]
+def bindings(*sections: str, without: str = "") -> list[BindingType]:
+    """The bindings of these sections, except those of the action ``without``."""
+    return [
+        Binding(key.keys, key.action, key.word, show=False)
+        for key in KEYS
+        if key.section in sections and key.action != without
+    ]
 
 
 def hints(section: str, *actions: str) -> list[tuple[str, str]]:

@@ -12,8 +12,11 @@ from app.faults import AgentGone, SigningLocked, Usage
 from app.locations import Locations
 
 
-def open_case(case: CaseFolder, locations: Locations, passphrase: str | None) -> int:
-    """Show the case until the user leaves; the exit code. Usage without a terminal."""
+def open_case(case: CaseFolder, locations: Locations, passphrase: str | None, comeback: str | None = None) -> int:
+    """Show the case until the user leaves; the exit code. Usage without a terminal.
+
+    ``comeback`` is the command that leads back to the case, where it is not ``jumpbag CASE``.
+    """
     if not (sys.stdin.isatty() and sys.stdout.isatty()):
         raise Usage("the UI needs a terminal", next="run a verb instead: `jumpbag --help`")
     secret = passphrase if passphrase is not None else _ask(case, locations)
@@ -23,7 +26,7 @@ def open_case(case: CaseFolder, locations: Locations, passphrase: str | None) ->
 
     from screens.root import run
 
-    said = run(case.path, case.read_model, reach, case.settings.examiner.id)
+    said = run(case.path, case.read_model, reach, case.settings.examiner.id, comeback=comeback)
     if said:
         print(said)
     return 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -29,6 +30,14 @@ class Link:
         self._changed = changed
         self._commands: Commands | None = None
         self._dropped = asyncio.Event()
+        self._retry_at: float | None = None
+
+    @property
+    def retry_in(self) -> int | None:
+        """Whole seconds until the next try, None while one is under way or none is needed."""
+        if self._retry_at is None:
+            return None
+        return max(0, math.ceil(self._retry_at - self._clock.monotonic())) or None
 
     async def run(self) -> None:
         """Attach, wait until the connection is lost, attach again; ends only by being cancelled."""
@@ -42,8 +51,11 @@ class Link:
                     await commands.close()
                     raise
             except Fault as fault:
+                pause = _BACKOFF_S[min(tries, len(_BACKOFF_S) - 1)]
+                self._retry_at = self._clock.monotonic() + pause
                 self._became("gone", fault)
-                await self._clock.sleep(_BACKOFF_S[min(tries, len(_BACKOFF_S) - 1)])
+                await self._clock.sleep(pause)
+                self._retry_at = None
                 tries += 1
                 continue
             tries = 0
@@ -61,8 +73,9 @@ class Link:
         try:
             return await commands.call(method, params)
         except AgentGone as fault:
-            self._drop(commands, fault)
-            raise
+            again = AgentGone(fault.message, next="it is being started again by itself; then give the order again")
+            self._drop(commands, again)
+            raise again from fault
 
     async def check(self) -> None:
         """Ask whether the agent is still there; used when its heartbeat stops."""

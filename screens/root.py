@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import locale
 import os
 import signal
 import threading
@@ -31,7 +30,7 @@ from screens.plan.screen import PlanScreen
 from screens.present.cells import Line
 from screens.present.context import Surroundings, stale
 from screens.present.events import event_page
-from screens.present.look import Look, choose_look
+from screens.present.look import Look, choose_look, given_environment
 from screens.present.shelf import Shelf
 from screens.reader import Reader
 from screens.theme import THEMES, choose_theme
@@ -44,6 +43,7 @@ TICK_S = 1.0
 _PING_EVERY_S = 5.0
 _SKEW_S = 5.0
 _HANGUP_S = 3.0
+_TOLD_S, _WARNED_S = 4.0, 8.0
 
 
 class Workbench(OneKeyAtATime[str]):
@@ -69,12 +69,14 @@ class Workbench(OneKeyAtATime[str]):
         clock: Clock | None = None,
         look: Look | None = None,
         theme: str | None = None,
+        comeback: str | None = None,
     ) -> None:
         super().__init__()
         self.case_dir = case_dir
         self.examiner = examiner
+        self.comeback = comeback
         self.clock = clock or SystemClock()
-        self.look = look or choose_look(locale.getpreferredencoding(False))
+        self.look = look or choose_look(given_environment())
         self.snapshot = CaseSnapshot()
         self.shelf = Shelf()
         self.reader = Reader(sqlite)
@@ -172,7 +174,8 @@ class Workbench(OneKeyAtATime[str]):
 
     def say(self, text: str, severity: Literal["information", "warning", "error"] = "information") -> None:
         """A toast; ``text`` is already harmless."""
-        self.notify(self.look.plain(text), severity=severity, markup=False, timeout=8)
+        lasts = _TOLD_S if severity == "information" else _WARNED_S
+        self.notify(self.look.plain(text), severity=severity, markup=False, timeout=lasts)
 
     def say_fault(self, fault: Fault) -> None:
         """A refusal in plain words with the next step."""
@@ -260,14 +263,16 @@ class Workbench(OneKeyAtATime[str]):
         self.say("q detaches; what runs goes on.")
 
     def action_detach(self) -> None:
-        self.exit(farewell(self.snapshot, self.case_dir, self.link.state, self.look, self._stopped))
+        said = farewell(self.snapshot, self.case_dir, self.link.state, self.look, self._stopped, self.comeback)
+        self.exit(said)
 
     def action_stop_agent(self) -> None:
         case = self.look.clean(self.snapshot.case.id or self.case_dir.name)
         question = Question(
             title="Stop the agent",
             happens=(
-                "All that runs in this case stops where it is. It is not lost: resume goes on from there.",
+                "All that runs in this case stops where it is. Nothing is lost.",
+                "Unfinished acquisitions go on by themselves when the agent starts again.",
                 "Every lease is dropped from memory.",
                 "To leave without stopping anything, press q instead.",
             ),
@@ -319,13 +324,15 @@ def run(
     *,
     clock: Clock | None = None,
     mouse: bool = True,
+    comeback: str | None = None,
 ) -> str | None:
     """Open the screens of a case; returns the sentence to print after leaving.
 
-    ``sqlite`` is the read model (it need not exist yet), ``connect`` is called after the first frame.
+    ``sqlite`` is the read model (it need not exist yet), ``connect`` is called after the first frame,
+    ``comeback`` is the command that opens this case again (``jumpbag`` and its id by default).
     """
-    bench = Workbench(case_dir, sqlite, connect, examiner, clock=clock)
+    bench = Workbench(case_dir, sqlite, connect, examiner, clock=clock, comeback=comeback)
     said = bench.run(mouse=mouse)
     if bench.return_code and said is None:
-        return broken(bench.fault_of_its_own, bench.snapshot, case_dir, bench.look)
+        return broken(bench.fault_of_its_own, bench.snapshot, case_dir, bench.look, comeback)
     return said

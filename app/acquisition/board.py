@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from typing import Any
 
 import msgspec
@@ -11,6 +12,8 @@ from app.case.readmodel import ReadModel
 from app.clock import Clock, stamp
 from app.model import Acquisition, Plan
 from app.model.view import StepRow
+
+log = logging.getLogger("jumpbag.board")
 
 _EVERY_S = 0.25
 
@@ -80,6 +83,13 @@ class Board:
         self._rows[acq] = row
         self._model.acquisition(row)
 
+    def repaint(self) -> None:
+        """Write every row anew, after the read model fell behind."""
+        for acq, rows in self._steps.items():
+            self._dirty.add(acq)
+            self._model.steps(enumerate(rows.values()))
+        self.flush()
+
     def flush(self) -> None:
         """Write what waits."""
         if self._dirty:
@@ -91,4 +101,7 @@ class Board:
         """Flush until cancelled."""
         while True:
             await asyncio.sleep(_EVERY_S)
-            self.flush()
+            try:
+                self.flush()
+            except Exception:
+                log.exception("while the board was written")

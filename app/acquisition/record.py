@@ -43,6 +43,8 @@ class History:
     error: dict[str, Any] | None = None
     started: str = ""
     made: dict[str, Made] = field(default_factory=dict)
+    blocks: int = 0  # read so far, by the outcomes of evidence.read
+    sealing: str | None = None  # the tag manifest's SHA-256 that the newest evidence.seal intent named
 
     @property
     def running(self) -> bool:
@@ -66,6 +68,7 @@ class Record:
         self.items: dict[str, EvidenceItem] = {}
         self.leases: dict[str, dict[str, Any]] = {}
         self.last_ts = ""
+        self.settings_sha256 = ""
         self._ledger = ledger
         self._model = model
         self._highest = {"A": 0, "E": 0, "L": 0}
@@ -92,6 +95,16 @@ class Record:
             self._model.item(self.items[body["item"]])
         self._state()
 
+    def repaint(self) -> None:
+        """Write the events and items into the read model anew, after it fell behind."""
+        self._model.clear("event", "item")
+        with self._model.batch():
+            for line, body, text in self._ledger.events():
+                self._model.event(line, body, text)
+            for item in self.items.values():
+                self._model.item(item)
+        self._state()
+
     def _state(self) -> None:
         self._model.fact(
             "custody",
@@ -115,6 +128,16 @@ class Record:
         handler = getattr(self, "_on_" + body["op"].replace(".", "_"), None)
         if handler is not None:
             handler(body)
+
+    def _on_case_open(self, body: dict[str, Any]) -> None:
+        self.settings_sha256 = body["params"]["case_toml_sha256"]
+
+    _on_config_change = _on_case_open
+
+    def _on_evidence_read(self, body: dict[str, Any]) -> None:
+        history = self.histories.get(body.get("acq", ""))
+        if history is not None and body["phase"] != "intent":
+            history.blocks += body.get("params", {}).get("blocks", 0)
 
     def _on_plan_approve(self, body: dict[str, Any]) -> None:
         params, authority = body["params"], body["authority"]
@@ -166,6 +189,9 @@ class Record:
             self.histories[body["acq"]].made[params["step"]] = made
 
     def _on_evidence_seal(self, body: dict[str, Any]) -> None:
+        history = self.histories.get(body.get("acq", ""))
+        if body["phase"] == "intent" and history is not None:
+            history.sealing = body.get("params", {}).get("tagmanifest_sha256")
         if body["phase"] != "result" or "item" not in body:
             return
         image = next((d for d in body["digests"] if d["of"] == "data/disk.raw"), None)

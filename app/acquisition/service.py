@@ -15,7 +15,7 @@ from app.acquisition.engine import Engine, Outcome
 from app.acquisition.record import AGENT, History, Record, plan_text
 from app.acquisition.steps import StepRunner
 from app.clock import Clock, parse_stamp, stamp
-from app.faults import CredentialNeeded, Fault, Refused, StorageFull, Usage, from_data
+from app.faults import ApprovalEnded, CredentialNeeded, Fault, Refused, StorageFull, Usage, from_data
 from app.model import ENDED, Plan, State, Step
 
 log = logging.getLogger("jumpbag.acquisition")
@@ -27,7 +27,6 @@ _STATE_OF_KIND: dict[str, State] = {
     "hash": "hashing",
     "seal": "sealing",
 }
-_FINISH_IN_ONE_PIECE = frozenset({"act", "seal"})
 _RETRIES = 6
 _CREDENTIAL_RETRY_S = 20.0
 
@@ -49,8 +48,12 @@ class Acquisitions:
     async def start(self, plan: Plan, actor: str, reason: str) -> str:
         """Record the approval, queue the acquisition, return its id."""
         acq = self._record.next_id("A")
-        item = self._record.next_id("E") if plan.transfer is not None else None
         self._approve(acq, plan, actor, reason)
+        await self._begin(acq, plan, actor)
+        return acq
+
+    async def _begin(self, acq: str, plan: Plan, actor: str) -> None:
+        item = self._record.next_id("E") if plan.transfer is not None else None
         self._record.fact(
             "acquisition.start",
             f"{acq} starts: {plan.kind} {plan.target.id} by route {plan.route}.",
@@ -62,7 +65,6 @@ class Acquisitions:
         self._controls[acq] = Control()
         self._board.open(acq, plan, item)
         await self._enqueue(acq)
-        return acq
 
     def _approve(self, acq: str, plan: Plan, actor: str, reason: str) -> None:
         text, digest = plan_text(plan)
@@ -103,6 +105,11 @@ class Acquisitions:
         history, control = self._known(acq)
         if history.finished in ("done", "cancelled") or history.wish == "cancel":
             raise Refused(f"{acq} is {history.finished or 'being cancelled'}", next="plan a new acquisition")
+        if history.attempt == 0:  # the agent ended between the approval and the start
+            if not self._approved(history):
+                self._approve(acq, history.plan, actor, reason or "approved again to start")
+            await self._begin(acq, history.plan, actor)
+            return self._board.row(acq).state
         if history.running and control.stopped == "waiting":
             control.credentials_may_be_back()
             return self._board.row(acq).state
@@ -136,18 +143,49 @@ class Acquisitions:
             self._record.fact(
                 "acquisition.cancel", f"{actor} cancelled {acq}.", actor=actor, acq=acq, params={"reason": reason}
             )
-            running = history.finished is None
-            if running:
+            if history.running:
                 control.resume()
                 control.cancel()
             else:
                 await self.finish(acq, history.attempt, {"outcome": "cancelled"})
         return "cancelled" if history.finished else self._board.row(acq).state
 
+    async def let_go(self, acq: str, lease: str, actor: str) -> None:
+        """Pause what runs under a lease that is about to be revoked, until nothing signs with it any more."""
+        if not self._record.histories[acq].running:
+            return
+        await self.pause(acq, actor, f"its lease {lease} is revoked; resume asks for another")
+        async with asyncio.timeout(15):
+            while any(e.body.get("lease") == lease for e in self._record.open_intents()):  # noqa: ASYNC110
+                await asyncio.sleep(0.05)
+
     def credentials_may_be_back(self) -> None:
         """Let every acquisition that waits for credentials try again."""
         for control in self._controls.values():
             control.credentials_may_be_back()
+
+    def permit(self, history: History) -> None:
+        """May an intent be written now? Raises when a wish or the end of the approval came in between."""
+        self._hold_unapproved(history)
+        control = self._controls[history.id]
+        if not self._approved(history):
+            raise ApprovalEnded(f"the approval of {history.id} has ended")
+        if control.stopped:
+            raise asyncio.CancelledError
+
+    def _hold_unapproved(self, history: History) -> None:
+        control = self._controls.setdefault(history.id, Control())
+        if self._approved(history) or history.wish == "cancel" or control.stopped == "hold":
+            return
+        control.hold()
+        self._board.set(
+            history.id,
+            state="interrupted",
+            error=f"the approval ended {history.valid_until}",
+            next="resume it to approve the same plan again",
+            rate=None,
+            eta_s=None,
+        )
 
     def _known(self, acq: str) -> tuple[History, Control]:
         if acq not in self._record.histories:
@@ -191,6 +229,8 @@ class Acquisitions:
                 fault = from_data(history.error)
                 ended |= {"error": fault.message, "next": fault.next, "step": "stopped"}
             return _ended(history.finished), ended
+        if history.attempt == 0:
+            return "interrupted", {"error": "it was approved, but never started", "next": "resume starts it"}
         if history.wish == "cancel":
             control.cancel()
             return "queued", {}
@@ -212,19 +252,24 @@ class Acquisitions:
                 await self._enqueue(history.id)
 
     async def watch(self) -> None:
-        """The watchdog: revive what should run and does not."""
+        """The watchdog: revive what should run and does not, hold what has no approval any more."""
         while not self._stopping:
             await self._clock.sleep(4.0)
-            expected = [
-                (h.id, h.attempt, h.plan.target.account) for h in self._record.histories.values() if h.running
-            ]
-            for acq in await self._engine.watch(expected):
-                fault = Fault(
-                    f"{acq} could not be kept running", next="see the agent's log (`jumpbag info`), then resume it"
-                )
-                await self.finish(
-                    acq, self._record.histories[acq].attempt, {"outcome": "failed", "fault": fault.data()}
-                )
+            try:
+                await self._watched()
+            except Exception:  # a full disk, a locked database: the next look is in four seconds
+                log.exception("in the watchdog")
+
+    async def _watched(self) -> None:
+        running = [history for history in self._record.histories.values() if history.running]
+        for history in running:
+            self._hold_unapproved(history)
+        for acq in await self._engine.watch([(h.id, h.attempt, h.plan.target.account) for h in running]):
+            fault = Fault(
+                f"{acq} could not be kept running", next="see the agent's log (`jumpbag info`), then resume it"
+            )
+            attempt = self._record.histories[acq].attempt
+            await self.finish(acq, attempt, {"outcome": "failed", "fault": fault.data()})
 
     def stop(self) -> None:
         """Close every gate; running transfers end, nothing is marked as failed."""
@@ -239,19 +284,23 @@ class Acquisitions:
     # -- what the engine calls ------------------------------------------------------------------------
 
     def steps(self, acq: str) -> list[str]:
-        return [step.id for step in self._record.histories[acq].plan.steps]
+        history = self._record.histories.get(acq)
+        return [step.id for step in history.plan.steps] if history else []
 
     async def execute(self, acq: str, attempt: int, step_id: str) -> Outcome:
         """One step behind its gate. Never raises: failures are data, since a replay sees other types."""
-        history = self._record.histories[acq]
-        if attempt != history.attempt:
-            return {"outcome": "superseded"}
+        history = self._record.histories.get(acq)
+        if history is None or attempt != history.attempt or not history.running:
+            return {"outcome": "superseded"}  # the engine's rows are older than the signed log, or not ours
         step = history.plan.step(step_id)
         control = self._controls.setdefault(acq, Control())
         tries = 0
         while True:
+            self._hold_unapproved(history)
             if await control.gate() == "cancel":
                 return {"outcome": "cancelled"}
+            if not self._approved(history):
+                continue
             position = history.plan.steps.index(step) + 1
             self._board.set(
                 acq,
@@ -259,8 +308,7 @@ class Acquisitions:
                 step=step.title,
                 step_no=position,
                 percent=None,
-                error=None,
-                next=None,
+                **({"error": None, "next": None} if not tries else {}),
             )
             self._board.step(acq, step_id, state="running", retries=tries)
             try:
@@ -271,6 +319,8 @@ class Acquisitions:
                 if control.stopped == "paused":
                     self._board.set(acq, state="paused", rate=None, eta_s=None)
                 continue
+            except ApprovalEnded:
+                continue
             except CredentialNeeded as fault:
                 self._wait_for_credentials(acq, control, fault)
                 continue
@@ -278,6 +328,8 @@ class Acquisitions:
                 tries += 1
                 if fault.retryable and tries <= _RETRIES:
                     self._board.step(acq, step_id, state="running", retries=tries, note=fault.message)
+                    trying = f"it is tried again by itself, {tries} of {_RETRIES}"
+                    self._board.set(acq, error=fault.message, next=trying, rate=None, eta_s=None)
                     await self._patience(control, tries)
                     continue
                 return self._failed(acq, step_id, fault)
@@ -310,7 +362,7 @@ class Acquisitions:
                 change.cancel()
             if task.done():
                 return task.result()
-            if control.stopped and step.kind not in _FINISH_IN_ONE_PIECE:
+            if control.stopped:
                 task.cancel()
                 await asyncio.wait({task})
                 return task.result()
@@ -341,9 +393,14 @@ class Acquisitions:
 
     async def finish(self, acq: str, attempt: int, outcome: Outcome) -> Outcome:
         """The end of an attempt, recorded once."""
-        history = self._record.histories[acq]
-        if outcome["outcome"] == "superseded" or attempt != history.attempt:
+        history = self._record.histories.get(acq)
+        if history is None or outcome["outcome"] == "superseded" or attempt != history.attempt:
             return outcome
+        if outcome["outcome"] == "ok" and history.item and history.item not in self._record.items:
+            unsealed = Fault(
+                f"{acq} came to its end without a sealed item", next="resume it: what is missing is done"
+            )
+            outcome = {"outcome": "failed", "fault": unsealed.data()}
         state = _ended({"ok": "done"}.get(outcome["outcome"], outcome["outcome"]))
         if history.finished is not None and (history.finished, state) != ("failed", "cancelled"):
             return outcome
@@ -367,6 +424,7 @@ class Acquisitions:
         else:
             fields |= {"error": None, "next": self._left_behind(history, state).strip() or None}
         self._board.set(acq, **fields)
+        self._runner.release(history)
         return outcome
 
     def _left_behind(self, history: History, state: str) -> str:

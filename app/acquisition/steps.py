@@ -3,48 +3,35 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import shutil
-import threading
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, TypeVar
 
 from app.acquisition.board import Board
+from app.acquisition.evidence import Places, ReadRuns, hash_at_rest, in_thread, measure, whole
 from app.acquisition.record import History, Record
 from app.case.folder import CaseFolder
 from app.clock import Clock, stamp
 from app.credentials.broker import Broker, Holding
-from app.custody import check_bag
 from app.faults import Broken, CredentialExpired, Fault
-from app.model import Step, TransferSpec
-from app.ports import Made, Provider, StepContext
-from app.transfer.bag import BLOCKS, TAG_MANIFEST, BagDigests, BagInfo, FileDigest, close_bag, write_bag
-from app.transfer.hashing import ImageDigests, hash_image
+from app.model import Step
+from app.ports import Grant, Made, Provider, StepContext
+from app.transfer.bag import BagDigests, BagInfo, close_bag, write_bag
 from app.transfer.meter import Meter
-from app.transfer.storage import IMAGE
-from app.transfer.transfer import Transfer, expected_digests
+from app.transfer.transfer import JOURNAL, Transfer, expected_digests
 
 T = TypeVar("T")
 _POLL_S = (0.5, 10.0)
-
-
-@dataclass(slots=True)
-class Places:
-    """Where an acquisition's files are."""
-
-    partial: Path
-    final: Path
-    work: Path
-
-    @property
-    def image(self) -> Path:
-        return self.partial / "data" / "disk.raw"
+_WELL = {"error": None, "next": None}  # what was said of trouble is over: something has moved
 
 
 class StepRunner:
-    """Runs one step of one acquisition. Raises faults; :mod:`app.acquisition.service` decides what follows."""
+    """Runs one step of one acquisition. Raises faults; :mod:`app.acquisition.service` decides what follows.
+
+    ``permit`` is asked right before an intent; it raises when somebody has paused or cancelled meanwhile, or
+    the approval is over.
+    """
 
     def __init__(
         self,
@@ -56,6 +43,7 @@ class StepRunner:
         work: Path,
         clock: Clock,
         version: str,
+        permit: Callable[[History], None],
     ) -> None:
         self._case = case
         self._record = record
@@ -66,6 +54,24 @@ class StepRunner:
         self._clock = clock
         self._version = version
         self._sealable: dict[str, BagDigests] = {}
+        self._complete: set[str] = set()  # acquisitions whose image this process has seen whole
+        self._permit = permit
+
+    def release(self, history: History) -> None:
+        """The acquisition has ended: its leases are dropped."""
+        self._broker.release(history.id)
+
+    def read_so_far(self, history: History) -> dict[str, Any]:
+        """What the journal holds beyond the runs whose outcome is known: the account of an interrupted run."""
+        places, shape = self.places(history), history.plan.transfer
+        if shape is None or not (places.work / JOURNAL).exists():
+            return {"blocks": 0, "bytes": "0", "retries": 0}
+        known = expected_digests(places.work, shape)
+        try:
+            blocks = max(0, len(known) - history.blocks)
+        finally:
+            known.close()
+        return {"blocks": blocks, "bytes": str(min(blocks * shape.block_size, shape.size_bytes)), "retries": 0}
 
     def places(self, history: History) -> Places:
         item = history.item or history.id
@@ -115,6 +121,16 @@ class StepRunner:
         if found is not None:
             self._adopt(history, step, found)
             return found.output
+        try:
+            return await whole(self._perform(history, step, holding, grant))
+        except CredentialExpired as fault:
+            await holding.expired(grant.lease, fault)
+            return await self._act(history, step)
+
+    async def _perform(self, history: History, step: Step, holding: Holding, grant: Grant) -> dict[str, Any]:
+        """From intent to outcome: never interrupted, so that the one always has the other."""
+        self._permit(history)
+        where = self._where(history, step)
         intent = self._record.intent(
             step.op,
             f"{step.title} ({step.call} on {step.resource}).",
@@ -122,21 +138,13 @@ class StepRunner:
             principal=grant.principal,
             lease=grant.lease,
             authority=self._record.authority(history, history.approved_by),
-            **self._where(history, step),
+            **where,
         )
         try:
-            made = await actuator.perform(step, self.context(history, intent.sha256), holding.current())
-        except Fault as fault:
-            self._record.failed(
-                intent,
-                f"{step.title} failed: {fault.message}",
-                fault,
-                lease=grant.lease,
-                **self._where(history, step),
-            )
-            if isinstance(fault, CredentialExpired):
-                await holding.expired(grant.lease, fault)
-                return await self._act(history, step)
+            made = await self.provider(history).actuator.perform(step, self.context(history, intent.sha256), grant)
+        except Exception as error:
+            fault = error if isinstance(error, Fault) else Fault(f"{step.call} ended in {type(error).__name__}")
+            self._record.failed(intent, f"{step.title} failed: {fault.message}", fault)
             raise
         self._record.result(
             intent,
@@ -144,8 +152,7 @@ class StepRunner:
             params={"step": step.id, "output": made.output},
             principal=grant.principal,
             request_id=made.request_id,
-            lease=grant.lease,
-            **{**self._where(history, step), "resource": made.resource},
+            **{**where, "resource": made.resource},
         )
         self._board.step(history.id, step.id, request_id=made.request_id)
         return made.output
@@ -188,7 +195,7 @@ class StepRunner:
                 percent, made = await self._again(
                     holding, lambda: actuator.probe(step, self.context(history), holding.current())
                 )
-                self._board.progress(history.id, percent=percent, lease=holding.current().lease)
+                self._board.progress(history.id, percent=percent, lease=holding.current().lease, **_WELL)
                 if made is not None:
                     history.made[step.id] = made
                     self._board.step(history.id, step.id, request_id=made.request_id)
@@ -201,8 +208,10 @@ class StepRunner:
     async def _download(self, history: History, step: Step) -> dict[str, Any]:
         places, shape = self.places(history), history.plan.transfer
         assert shape is not None and history.item is not None
+        self._own_ground(history, places)
         if places.final.exists():
-            return {"item": history.item}  # sealed already: a seal was interrupted after its rename
+            return {"item": history.item}  # a seal was interrupted after its rename
+        await self._catch_up(history, step)
         holding = self.holding(history, step)
         acq = history.id
 
@@ -216,10 +225,9 @@ class StepRunner:
                 eta_s=seen.eta_s,
                 percent=100 * seen.blocks_done // seen.blocks_total if seen.blocks_total else None,
                 lease=holding.grant.lease if holding.grant else None,
+                **(_WELL if seen.rate else {}),
             )
 
-        # The wait step's output is not in the log: a restarted agent asks again rather than trust a file.
-        await self._ready(history)
         async with holding.kept():
             transfer = Transfer(
                 directory=places.partial,
@@ -229,34 +237,57 @@ class StepRunner:
                 step=step,
                 context=self.context(history),
                 leases=holding,
-                runs=_Runs(self._record, history, step, self._where(history, step), holding),
+                runs=ReadRuns(self._record, history, step, self._where(history, step), holding),
                 on_meter=meter,
                 workers=self._case.settings.agent.workers or None,
                 clock=self._clock,
             )
             result = await transfer.run()
+        self._complete.add(acq)
         self._board.set(acq, rate=None, eta_s=None)
         return {"item": history.item, "blocks": result.blocks}
 
-    async def _ready(self, history: History) -> None:
-        for earlier in history.plan.steps:
-            if earlier.kind == "wait" and earlier.id not in history.made:
+    async def _catch_up(self, history: History, step: Step) -> None:
+        """Do what this step stands on, unless the signed log or this very process has seen it done.
+
+        The engine's rows only say where to go on. They are not signed, so nothing is believed on their word.
+        """
+        for earlier in history.plan.steps[: history.plan.steps.index(step)]:
+            if earlier.kind == "act" and earlier.id not in history.made:
+                await self._act(history, earlier)
+            elif earlier.kind == "wait" and earlier.id not in history.made:
                 await self._wait(history, earlier)
+            elif earlier.kind == "download" and history.id not in self._complete:
+                await self._download(history, earlier)
+
+    def _own_ground(self, history: History, places: Places) -> None:
+        """Nothing that somebody else put there is written through, or taken for our own."""
+        for path in (places.final.parent, places.partial, places.image.parent, places.image, places.final):
+            if path.is_symlink():
+                raise Broken(f"{path} is a symbolic link", next="put a real directory there, then resume")
+        if places.final.exists() and history.sealing is None:
+            raise Broken(
+                f"{places.final} is there already, and nothing in the log made it",
+                next="move it away, then resume",
+            )
 
     # -- hash and seal ---------------------------------------------------------------------------
 
     async def _hash(self, history: History, step: Step) -> dict[str, Any]:
         places, shape = self.places(history), history.plan.transfer
         assert shape is not None
+        self._own_ground(history, places)
         if places.final.exists():
             return {}
+        await self._catch_up(history, step)
         loop = asyncio.get_running_loop()
         began = self._clock.monotonic()
+        self._board.set(history.id, bytes_done=0, bytes_total=shape.size_bytes, percent=0)
 
         def progress(done: int) -> None:
             loop.call_soon_threadsafe(self._hashed, history.id, done, shape.size_bytes, began)
 
-        digests = await _in_thread(lambda stop: _hash_at_rest(places, shape, progress, stop))
+        digests = await in_thread(lambda stop: hash_at_rest(places, shape, progress, stop))
         info = self._bag_info(history, self._snapshot(history))
         self._sealable[history.id] = await asyncio.to_thread(write_bag, places.partial, info, digests)
         self._board.set(history.id, rate=None, eta_s=None, sha256=digests.sha256)
@@ -293,26 +324,31 @@ class StepRunner:
         )
 
     async def _seal(self, history: History, step: Step) -> dict[str, Any]:
-        places, shape, item = self.places(history), history.plan.transfer, history.item
-        assert shape is not None and item is not None
-        if item in self._record.items:
-            return {"item": item}
+        places = self.places(history)
+        if history.item in self._record.items:
+            return {"item": history.item}
         digests = await self._digests(history, step)
-        where = self._where(history, step)
+        return await whole(self._close(history, step, places, digests))
+
+    async def _close(self, history: History, step: Step, places: Places, digests: BagDigests) -> dict[str, Any]:
+        """From the seal's intent to its outcome, in one piece."""
+        self._permit(history)
+        item = history.item
         intent = self._record.intent(
             "evidence.seal",
             f"Seal {item}: close the bag of {history.plan.target.id}.",
             item=item,
             authority=self._record.authority(history, history.approved_by),
-            **where,
+            params={"tagmanifest_sha256": digests.tag_manifest.sha256},
+            **self._where(history, step),
         )
         try:
             await asyncio.to_thread(close_bag, places.partial, places.final)
-        except (Fault, OSError) as error:
+        except Exception as error:
             fault = error if isinstance(error, Fault) else Broken(f"the bag cannot be closed: {error}")
             self._record.failed(intent, f"{item} was not sealed: {fault.message}.", fault)
             raise fault from error
-        size = str(shape.size_bytes)
+        size = str(digests.image.bytes)
         self._record.result(
             intent,
             f"{item} is sealed: {size} bytes of {history.plan.target.id}, SHA-256 {digests.image.sha256}.",
@@ -321,7 +357,7 @@ class StepRunner:
         )
         self._sealable.pop(history.id, None)
         shutil.rmtree(places.work, ignore_errors=True)  # index and journal; the bag has what lasts
-        self._board.set(history.id, sha256=digests.image.sha256, bytes_done=shape.size_bytes)
+        self._board.set(history.id, sha256=digests.image.sha256, bytes_done=digests.image.bytes)
         return {"item": item}
 
     async def _digests(self, history: History, step: Step) -> BagDigests:
@@ -330,108 +366,8 @@ class StepRunner:
         if known is not None:
             return known
         places = self.places(history)
+        self._own_ground(history, places)
         if places.final.exists():
-            return await asyncio.to_thread(_measure, places.final)
+            return await asyncio.to_thread(measure, places.final, history.sealing or "")
         await self._hash(history, step)
         return self._sealable[history.id]
-
-
-def _hash_at_rest(
-    places: Places, shape: TransferSpec, progress: Callable[[int], None], stop: threading.Event
-) -> ImageDigests:
-    known = expected_digests(places.work, shape)
-    try:
-        return hash_image(places.image, shape, known, progress, stop, blocks_file=places.work / "blocks.packed")
-    finally:
-        known.close()
-
-
-def _measure(bag: Path) -> BagDigests:
-    """The digests of a bag that a seal left behind after its rename: every byte is read again."""
-    reason = check_bag(bag)
-    if reason is not None:
-        raise Broken(f"the bag {bag.name} is not whole: {reason}", next="keep it as it is and acquire again")
-
-    def digest(name: str) -> FileDigest:
-        content = (bag / name).read_bytes()
-        return FileDigest(of=name, sha256=hashlib.sha256(content).hexdigest(), bytes=len(content))
-
-    image = bag / IMAGE
-    listed = (bag / "manifest-sha256.txt").read_text("utf-8").split()[0]
-    return BagDigests(
-        tag_manifest=digest(TAG_MANIFEST),
-        image=FileDigest(of=IMAGE, sha256=listed, bytes=image.stat().st_size),
-        blocks=digest(BLOCKS),
-    )
-
-
-async def _in_thread(work: Callable[[threading.Event], T]) -> T:
-    """Run in a thread; cancelled, the thread is told to stop and waited for."""
-    stop = threading.Event()
-    task = asyncio.create_task(asyncio.to_thread(work, stop))
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        stop.set()
-        await asyncio.wait({task})
-        if not task.cancelled():
-            task.exception()
-        raise
-
-
-class _Runs:
-    """Custody of a download: one ``evidence.read`` for each lease that blocks were read under."""
-
-    def __init__(
-        self, record: Record, history: History, step: Step, where: dict[str, str], holding: Holding
-    ) -> None:
-        self._record = record
-        self._history = history
-        self._where = where
-        self._holding = holding
-        self._open: dict[str, Any] = {}
-
-    def opened(self, lease: str, blocks: int) -> None:
-        grant = self._holding.current()
-        self._open[lease] = self._record.intent(
-            "evidence.read",
-            f"Read {blocks} blocks of {self._where['resource']} under lease {lease}.",
-            item=self._history.item,
-            lease=lease,
-            principal=grant.principal,
-            authority=self._record.authority(self._history, self._history.approved_by),
-            params={"blocks": blocks},
-            **self._where,
-        )
-
-    def closed(
-        self,
-        lease: str,
-        *,
-        phase: Literal["result", "failed", "abandoned"],
-        blocks: int,
-        bytes: int,  # noqa: A002 - the member's name in the custody log
-        retries: int,
-        first_request_id: str | None,
-        last_request_id: str | None,
-        error: Fault | None,
-    ) -> None:
-        intent = self._open.pop(lease)
-        params: dict[str, Any] = {"blocks": blocks, "bytes": str(bytes), "retries": retries}
-        if first_request_id and last_request_id:
-            params |= {"first_request_id": first_request_id, "last_request_id": last_request_id}
-        members = {"item": self._history.item, "lease": lease, "params": params, **self._where}
-        if phase == "result":
-            self._record.result(intent, f"{blocks} blocks were read under lease {lease}.", **members)
-        elif phase == "failed" and error is not None:
-            self._record.failed(
-                intent, f"Reading stopped after {blocks} blocks: {error.message}", error, **members
-            )
-        else:
-            self._record.abandoned(
-                intent,
-                f"Reading was interrupted after {blocks} blocks.",
-                "interrupted",
-                "stopped on request or with the agent",
-                **members,
-            )

@@ -10,7 +10,7 @@ import sqlite3
 from collections.abc import Callable, Coroutine
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 
@@ -57,6 +57,7 @@ class CaseAgent:
         self._plans: dict[str, Plan] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._problem: str | None = None
+        self._unwritten: str | None = None
         self._ready = asyncio.Event()
         self._blocked: Fault | None = None
         self._try_again = asyncio.Event()
@@ -94,6 +95,12 @@ class CaseAgent:
         )
         record = Record(ledger, self.case, self._model, self.clock)
         record.load()
+        if record.settings_sha256 != self.case.toml_sha256:
+            ledger.close()
+            raise Refused(
+                f"{self.case.toml} is not the one that the custody log knows",
+                next="restore it from a copy; `jumpbag verify` says the same",
+            )
         listener.append(record.appended)
         self._facts()
         crashed, last = ledger.crashed, record.last_ts
@@ -112,13 +119,21 @@ class CaseAgent:
         providers = await self._opened(scope)
         self.broker = Broker({name: p.identity for name, p in providers.items()}, record, self._model, self.clock)
         self.browse = Browse(providers, self.broker, record, self._model, self.clock)
-        board = Board(self._model, self.clock)
+        board = self._board = Board(self._model, self.clock)
+        holder: list[Acquisitions] = []
         runner = StepRunner(
-            case, record, board, self.broker, providers, self._locations.work(case.log), self.clock, VERSION
+            case,
+            record,
+            board,
+            self.broker,
+            providers,
+            self._locations.work(case.log),
+            self.clock,
+            VERSION,
+            lambda history: holder[0].permit(history),
         )
         self._providers = providers
         await recover.close_intents(record, runner, self.clock)
-        holder: list[Acquisitions] = []
         engine = Engine(
             case.engine,
             case.log,
@@ -211,10 +226,16 @@ class CaseAgent:
 
     def beat(self, stopped: bool = False) -> None:
         """The heartbeat in the read model: a screen that misses it says so."""
+        state: Literal["stopped", "detached", "session"]
         state = "stopped" if stopped else "detached" if self.survives else "session"
         self._model.fact(
             "agent",
-            AgentFacts(pid=os.getpid(), state=state, beat=stamp(self.clock.now()), problem=self._problem),  # type: ignore[arg-type]
+            AgentFacts(
+                pid=os.getpid(),
+                state=state,
+                beat=stamp(self.clock.now()),
+                problem=self._unwritten or self._problem,
+            ),
         )
 
     def status(self) -> dict[str, Any]:
@@ -234,24 +255,44 @@ class CaseAgent:
         self._forgot = False
 
     async def _every_second(self) -> None:
-        bounds = self.case.settings.agent
-        last_beat = 0.0
+        """The agent's own pulse. Its bounds hold whatever else goes wrong."""
+        beaten = 0.0
         while True:
             await self.clock.sleep(1.0)
             now = self.clock.monotonic()
-            up = self._ready.is_set()
-            if up:
-                self.broker.tick()
-            if self.record is not None and now - last_beat >= _BEAT_S:
+            self._bounds(now)
+            try:
+                if self._ready.is_set():
+                    self.broker.tick()
+                    self._catch_up()
+                self._unwritten = None
+            except Fault as fault:  # the record cannot be written now: said, and tried again
+                self._unwritten = fault.message
+            except Exception:
+                log.exception("in the agent's pulse")
+            if self.record is not None and now - beaten >= _BEAT_S:
                 self.beat()
-                last_beat = now
-            if self.acquisitions.busy() if up else self._unfinished():
-                self._touched = now
-            if now - self._born > bounds.max_lifetime or now - self._touched > bounds.idle_exit:
-                self.done.set()
-            elif up and now - self._touched > bounds.idle_forget and not self._forgot:
-                self._forgot = True
-                self.broker.forget()
+                beaten = now
+
+    def _bounds(self, now: float) -> None:
+        bounds, up = self.case.settings.agent, self._ready.is_set()
+        if self.acquisitions.busy() if up else self._unfinished():
+            self._touched = now
+        if now - self._born > bounds.max_lifetime or now - self._touched > bounds.idle_exit:
+            self.done.set()
+        elif up and now - self._touched > bounds.idle_forget and not self._forgot:
+            self._forgot = True
+            self.broker.forget()
+
+    def _catch_up(self) -> None:
+        """The read model fell behind when the disk was full: write it anew once there is room."""
+        if not self._model.behind or self.record is None:
+            return
+        self._model.behind = False
+        self.record.repaint()
+        self._board.repaint()
+        self.broker.repaint()
+        self._facts()
 
     def _unfinished(self) -> int:
         """How many acquisitions go on once everything is up."""
@@ -262,6 +303,8 @@ class CaseAgent:
     async def plan(self, kind: str, target: str, route: str, actor: str) -> tuple[Plan, str]:
         """A fresh plan for a target, and its digest. Changes nothing."""
         await self.ready()
+        if self.case.evidence.is_symlink():
+            raise Refused(f"{self.case.evidence} is a symbolic link", next="put a real directory there")
         cloud, account, resource = _target(target)
         found = await self.browse.find("volume" if kind == "disk" else "instance", resource, account, actor)
         if found is None or (cloud is not None and found.cloud != cloud):

@@ -96,7 +96,11 @@ def methods(agent: CaseAgent) -> tuple[dict[str, Handler], Callable[[Peer], None
 
     async def revoke(peer: Peer, params: dict[str, Any]) -> Any:
         await agent.ready()
-        agent.broker.revoke(_text(params, "lease"), actor(peer, params), params.get("reason") or "on request")
+        lease, who = _text(params, "lease"), actor(peer, params)
+        acq = agent.broker.acquisition_of(lease)
+        if acq is not None:
+            await agent.acquisitions.let_go(acq, lease, who)
+        agent.broker.revoke(lease, who, params.get("reason") or "on request")
         return {"lease": params["lease"], "state": "revoked"}
 
     async def check(peer: Peer, params: dict[str, Any]) -> Any:

@@ -66,6 +66,8 @@ async def close_intents(record: Record, runner: StepRunner, clock: Clock) -> Non
                 **members,
             )
         else:
+            if intent.op == "evidence.read" and history is not None:
+                members["params"] = runner.read_so_far(history)
             if "resource" in intent.body:
                 members["resource"] = intent.body["resource"]
             record.abandoned(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 import tomllib
 from dataclasses import dataclass
@@ -24,7 +25,10 @@ _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 @dataclass(frozen=True, slots=True)
 class CaseFolder:
-    """``settings`` is the case's own configuration; ``log`` the id of its custody log."""
+    """``settings`` is the case's own configuration; ``log`` the id of its custody log.
+
+    ``toml_sha256`` is the hash of the very bytes that were read: the log says which ones are in force.
+    """
 
     path: Path
     id: str
@@ -35,6 +39,7 @@ class CaseFolder:
     key: str
     evidence: Path
     settings: config.Config
+    toml_sha256: str
 
     @property
     def toml(self) -> Path:
@@ -100,7 +105,8 @@ def read(path: Path) -> CaseFolder:
     """The case in that directory; Usage naming what is wrong."""
     toml = path / "case.toml"
     try:
-        table = tomllib.loads(toml.read_text("utf-8"))
+        data = toml.read_bytes()
+        table = tomllib.loads(data.decode("utf-8"))
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise Usage(
             f"cannot read {toml}: {error}", next="`jumpbag verify` says whether the case was changed"
@@ -115,7 +121,8 @@ def read(path: Path) -> CaseFolder:
     except KeyError as error:
         raise Usage(f"{toml}: case.{error.args[0]} is missing", next="restore case.toml from a copy") from None
     evidence = Path(str(head.get("evidence_dir", "evidence")))
-    return CaseFolder(path=path, evidence=path / evidence, settings=settings, **values)
+    digest = hashlib.sha256(data).hexdigest()
+    return CaseFolder(path=path, evidence=path / evidence, settings=settings, toml_sha256=digest, **values)
 
 
 def _defaults(head: dict[str, Any]) -> dict[str, Any]:

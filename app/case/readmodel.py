@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -26,26 +26,39 @@ class ReadModel:
         path.chmod(0o600)
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=OFF")
-        self._db.execute("PRAGMA busy_timeout=5000")
+        self._db.execute("PRAGMA busy_timeout=500")
         self._db.executescript(files("app.case").joinpath("schema.sql").read_text("utf-8"))
         self._depth = 0
+        self.behind = False
 
     @contextmanager
     def batch(self) -> Iterator[None]:
-        """Several writes as one transaction."""
-        self._depth += 1
-        if self._depth == 1:
-            self._db.execute("BEGIN IMMEDIATE")
-        try:
+        """Several writes as one transaction.
+
+        A write that the disk refuses (it is full, the file is damaged) must not stop an acquisition: what is
+        shown falls behind, :attr:`behind` says so, and the agent writes everything anew once it can.
+        """
+        if self._depth:
             yield
-        except BaseException:
-            self._depth -= 1
-            if self._depth == 0:
-                self._db.execute("ROLLBACK")
-            raise
-        self._depth -= 1
-        if self._depth == 0:
+            return
+        self._depth = 1
+        try:
+            self._db.execute("BEGIN IMMEDIATE")
+            yield
             self._db.execute("COMMIT")
+        except sqlite3.DatabaseError:
+            self.behind = True
+            self._undo()
+        except BaseException:
+            self._undo()
+            raise
+        finally:
+            self._depth = 0
+
+    def _undo(self) -> None:
+        if self._db.in_transaction:
+            with suppress(sqlite3.DatabaseError):
+                self._db.execute("ROLLBACK")
 
     def _touch(self, topic: str) -> None:
         self._db.execute(

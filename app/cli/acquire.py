@@ -14,6 +14,8 @@ from app.client.feed import Feed
 from app.client.rpc import AgentClient
 from app.faults import AgentGone, CredentialNeeded, Fault, Refused
 from app.model import ENDED, Acquisition, Plan
+from app.model.view import CaseSnapshot
+from app.text import visible
 
 _POLL_S = 0.25
 _LOUD = frozenset({"share", "modify", "destroy"})
@@ -181,8 +183,11 @@ _KEYS = (
 )
 
 
-def _row(row: Acquisition) -> dict[str, Any]:
-    return {name: getattr(row, name) for name in _KEYS}
+def _rows(seen: CaseSnapshot) -> list[dict[str, Any]]:
+    """The board, where an item is named once it is sealed, and not when its id is set aside."""
+    sealed = {item.id for item in seen.items}
+    rows = [{name: getattr(row, name) for name in _KEYS} for row in seen.acquisitions]
+    return [{**row, "item": row["item"] if row["item"] in sealed else None} for row in rows]
 
 
 def acquisitions(session: Session) -> int:
@@ -193,23 +198,17 @@ def acquisitions(session: Session) -> int:
             feed.poll()
             if session.options.follow:
                 return await _follow(session, client, feed)
-        rows = feed.snapshot.acquisitions
+        rows = _rows(feed.snapshot)
         if session.json:
-            emit([_row(row) for row in rows])
+            emit(rows)
         else:
             table(
                 ("id", "kind", "target", "state", "step", "done", "of", "item", "error"),
                 [
                     (
-                        r.id,
-                        r.kind,
-                        r.target,
-                        r.state,
-                        r.step,
-                        size(r.bytes_done),
-                        size(r.bytes_total),
-                        r.item,
-                        r.error,
+                        *(r[name] for name in ("id", "kind", "target", "state", "step")),
+                        *(size(r[name]) for name in ("bytes_done", "bytes_total")),
+                        *(r["item"], r["error"]),
                     )
                     for r in rows
                 ],
@@ -224,17 +223,16 @@ async def _follow(session: Session, client: AgentClient, feed: Feed) -> int:
     """Each change of a row as it comes, until interrupted."""
     shown: dict[str, dict[str, Any]] = {}
     while True:
-        for row in feed.snapshot.acquisitions:
-            told = _row(row)
-            if shown.get(row.id) != told:
-                shown[row.id] = told
-                if session.json:
-                    emit_line(told)
-                else:
-                    done = (
-                        f"{size(row.bytes_done)} of {size(row.bytes_total)}" if row.bytes_done is not None else ""
-                    )
-                    print(f"{row.id} {row.state} {row.step} {done} {row.error or ''}".rstrip(), flush=True)
+        for row in _rows(feed.snapshot):
+            if shown.get(row["id"]) == row:
+                continue
+            shown[row["id"]] = row
+            if session.json:
+                emit_line(row)
+            else:
+                done = f"{size(row['bytes_done'])} of {size(row['bytes_total'])}"
+                words = (row["id"], row["state"], row["step"], done if row["bytes_done"] is not None else "")
+                print(visible(" ".join([*words, row["error"] or ""]).rstrip(), cap=2000), flush=True)
         await client.call("status")
         await asyncio.sleep(_POLL_S)
         feed.poll()

@@ -142,10 +142,12 @@ def verify(session: Session) -> int:
     for warning in found.warnings:
         fields([("warning", warning)])
     for proven in found.proven:
-        print(visible(proven, cap=400))
+        print("proven      " + visible(proven, cap=400))
     for missing in found.not_proven:
-        print(visible(missing, cap=400))
+        print("NOT proven  " + visible(missing, cap=400))
     if found.reason:
         where = f"line {found.first_bad_line}: " if found.first_bad_line else ""
+        if found.reason.startswith((where, where.replace(": ", ", "))):
+            where = ""  # the reason names it itself: "line 7: …", or "line 7, custody/checkpoints/…: …"
         print(f"jumpbag: {where}{visible(found.reason, cap=400)}", file=sys.stderr)
     return code

@@ -28,13 +28,17 @@ def serve(session: Session, module: str) -> int:
     options = session.options
     scenario = _pack(options.scenario)
     command = [sys.executable, "-I", "-m", module, "--scenario", str(scenario)]
+    if session.json:
+        command.append("--json")
     if options.ready_file:
         command += ["--ready-file", str(Path(options.ready_file).expanduser().resolve())]
     sys.stdout.flush()
     os.execv(sys.executable, command)  # noqa: S606 - signals then reach the clouds themselves
 
 
-def demo(session: Session, module: str, shipped: Path, open_ui: Callable[[CaseFolder, Session], int]) -> int:
+def demo(
+    session: Session, module: str, shipped: Path, open_ui: Callable[[CaseFolder, Session, str | None], int]
+) -> int:
     """Embedded clouds, a case on them, the UI. Run again while they are up, it opens the same case."""
     options = session.options
     scenario = _pack(options.scenario) if options.scenario else shipped
@@ -42,11 +46,17 @@ def demo(session: Session, module: str, shipped: Path, open_ui: Callable[[CaseFo
     private_directory(home)
     if not options.no_ui and not sys.stdout.isatty():
         raise Usage("the UI needs a terminal", next="run it in one, or give --no-ui")
-    ready, fresh = _running(home), False
-    if ready is None or ready.get("scenario") != str(scenario):
+    up = _running(home)
+    fresh = up is None or up.get("scenario") != str(scenario)
+    if up is None or fresh:
         say("Starting the embedded clouds …")
-        ready, fresh = _start(home, scenario, module), True
-    case = _case(session, home, Path(ready["config"]), fresh)
+        ready = _start(home, scenario, module)
+    else:
+        ready = up
+    case = _newest(home) if not fresh else None
+    if case is None:
+        why = "have ended" if up is None else "serve another scenario"
+        case = _new_case(session, home, Path(ready["config"]), why)
     told = {
         "case": str(case.path),
         "config": ready["config"],
@@ -58,9 +68,13 @@ def demo(session: Session, module: str, shipped: Path, open_ui: Callable[[CaseFo
             emit(told)
         else:
             fields([("case", told["case"]), ("config", told["config"]), ("clouds", told["pid"])])
-            say("Waiting; Ctrl+C ends the clouds.")
-        return _until_interrupted(ready["pid"])
-    code = open_ui(case, session)
+            say(
+                "Waiting; Ctrl+C ends the clouds."
+                if fresh
+                else "They were up already; Ctrl+C leaves them up."
+            )
+        return _until_interrupted(ready["pid"], fresh)
+    code = open_ui(case, session, "make demo" if os.environ.get("MAKELEVEL") else "jumpbag demo")
     _leave(case, session, ready["pid"])
     return code
 
@@ -86,33 +100,29 @@ def _start(home: Path, scenario: Path, module: str) -> dict[str, Any]:
     ready_file = home / "ready.json"
     ready_file.unlink(missing_ok=True)
     problems = home / "clouds.log"
+    command = [
+        sys.executable,
+        "-I",
+        "-m",
+        module,
+        "--json",
+        "--scenario",
+        str(scenario),
+        "--ready-file",
+        str(ready_file),
+        "--state-dir",
+        str(home / "clouds"),
+        "--idle-exit",
+        "3600",
+    ]
     with problems.open("wb") as log:
-        child = subprocess.Popen(
-            [
-                *(
-                    sys.executable,
-                    "-I",
-                    "-m",
-                    module,
-                    "--scenario",
-                    str(scenario),
-                    "--ready-file",
-                    str(ready_file),
-                ),
-                *("--state-dir", str(home / "clouds"), "--idle-exit", "3600"),
-            ],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            stderr=log,
-            start_new_session=True,
-        )
+        child = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True)
     end = time.monotonic() + _READY_S
     while not ready_file.exists():
         if child.poll() is not None or time.monotonic() > end:
             with contextlib.suppress(ProcessLookupError):
                 child.kill()
-            last = problems.read_text("utf-8", "replace").strip().splitlines()
-            raise Fault(last[-1] if last else "the embedded clouds did not start", next=f"see {problems}")
+            raise _why(problems)
         time.sleep(0.05)
     ready: dict[str, Any] = json.loads(ready_file.read_text("utf-8"))
     ready["scenario"] = str(scenario)
@@ -120,15 +130,35 @@ def _start(home: Path, scenario: Path, module: str) -> dict[str, Any]:
     return ready
 
 
-def _case(session: Session, home: Path, config: Path, fresh: bool) -> CaseFolder:
-    """The newest demo case, or a new one for new clouds: an old case knows old endpoints."""
+def _why(problems: Path) -> Fault:
+    """What the clouds said before they ended: the one line of JSON among their messages."""
+    for line in reversed(problems.read_text("utf-8", "replace").splitlines()):
+        try:
+            error = json.loads(line)["error"]
+            kind = Usage if error["code"] == Usage.code else Fault
+            return kind(str(error["message"]), next=str(error["next"]))
+        except (ValueError, KeyError, TypeError):
+            continue
+    return Fault("the embedded clouds did not start", next=f"see {problems}")
+
+
+def _number(case: CaseFolder) -> int:
+    tail = case.id.rpartition("-")[2]
+    return int(tail) if tail.isdecimal() else 0
+
+
+def _newest(home: Path) -> CaseFolder | None:
+    return max(listing(home / "cases"), key=_number, default=None)
+
+
+def _new_case(session: Session, home: Path, config: Path, why: str) -> CaseFolder:
+    """A case for new clouds: an earlier one knows old endpoints, and ``why`` says what became of those."""
     cases = home / "cases"
-    known = listing(cases)
-    if known and not fresh:
-        return max(known, key=lambda case: int(case.id.rpartition("-")[2]))
-    number = max([41, *(int(case.id.rpartition("-")[2]) for case in known)]) + 1
+    earlier = _newest(home)
+    if earlier is not None:
+        say(f"The clouds of {earlier.id} {why}; it stays in {cases}. This is a new case on new clouds.")
     made = create(
-        f"IR-{number}",
+        f"IR-{max(41, _number(earlier) if earlier else 0) + 1}",
         title="Demo: a web shell on web-01",
         ticket="DEMO-1",
         config_file=config,
@@ -139,7 +169,9 @@ def _case(session: Session, home: Path, config: Path, fresh: bool) -> CaseFolder
     return made.case
 
 
-def _until_interrupted(pid: int) -> int:
+def _until_interrupted(pid: int, ours: bool) -> int:
+    """Wait; at the end, stop the clouds if it was this call that started them."""
+
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
@@ -148,8 +180,9 @@ def _until_interrupted(pid: int) -> int:
         while Path(f"/proc/{pid}").exists():
             time.sleep(0.3)
     except KeyboardInterrupt:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGTERM)
+        if ours:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGTERM)
     return 0
 
 
@@ -182,4 +215,4 @@ def _leave(case: CaseFolder, session: Session, pid: int) -> None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGTERM)
     else:
-        say("The embedded clouds stay up for it; `jumpbag demo` comes back to the same case.")
+        say("The embedded clouds stay up for it, an hour without a call at most.")

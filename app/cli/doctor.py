@@ -3,20 +3,25 @@
 from __future__ import annotations
 
 import ctypes
+import json
 import os
 import shutil
 import sys
+from collections.abc import Iterator
 from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
+from app import config
 from app.agent.process import survives_logout
 from app.agent.storage import volume_of
 from app.case.folder import CaseFolder
 from app.cli.output import emit, fields, table
 from app.cli.session import Session, run
 from app.client.feed import Feed
-from app.faults import Fault
+from app.faults import Fault, Usage
 
 Check = tuple[str, bool, str, str]
 
@@ -190,6 +195,7 @@ def _cloud(session: Session, case: CaseFolder) -> list[Check]:
 def info(session: Session) -> int:
     locations = session.locations
     env = os.environ.get
+    config_row, settings = _settings(locations.config_file)
     rows: list[tuple[str, Any, str]] = [
         ("version", metadata.version("jumpbag"), "package"),
         ("program", str(Path(sys.argv[0]).resolve()), "argv"),
@@ -198,17 +204,51 @@ def info(session: Session) -> int:
             str(session.cases),
             _who(session.options.cases_dir, "--cases-dir", env("JUMPBAG_CASES"), "JUMPBAG_CASES"),
         ),
-        ("config", str(locations.config_file), _xdg("XDG_CONFIG_HOME")),
+        ("config", *config_row),
         ("signing keys", str(locations.keys), _xdg("XDG_DATA_HOME")),
         ("state and agent logs", str(locations.state), _xdg("XDG_STATE_HOME")),
         ("cache", str(locations.cache), _xdg("XDG_CACHE_HOME")),
         ("sockets", str(locations.runtime()), _xdg("XDG_RUNTIME_DIR")),
+        *settings,
     ]
     if session.json:
         emit([{"name": name, "value": value, "set_by": by} for name, value, by in rows])
     else:
-        fields([(name, f"{value}   ({by})") for name, value, by in rows])
+        fields([(name, f"{_word(value)}   ({by})") for name, value, by in rows])
     return 0
+
+
+def _settings(file: Path) -> tuple[tuple[str, str], list[tuple[str, Any, str]]]:
+    """(value and origin of the row about the file itself, the rows of what is in force).
+
+    A file that cannot be used puts nothing in force: `case create` refuses it, so only its own row is left.
+    """
+    by = _xdg("XDG_CONFIG_HOME")
+    try:
+        table = config.read_table(file) if file.exists() else {}
+        settings = config.check(table, str(file))
+    except Usage as fault:
+        wrong = fault.message.removeprefix(f"{file}: ")
+        return (f"{file}: cannot be used: {wrong}. Next: {fault.next}.", by), []
+    except OSError as error:
+        return (f"{file}: cannot be used: {error.strerror}. Next: check its permissions.", by), []
+    return (str(file), by), list(_flat(settings, table, str(file), ""))
+
+
+def _flat(value: msgspec.Struct, table: Any, file: str, path: str) -> Iterator[tuple[str, Any, str]]:
+    """``aws.tag`` and the like: each with its value and the file if the key stands there, else "default"."""
+    for name, child in msgspec.structs.asdict(value).items():
+        stands = isinstance(table, dict) and name in table
+        if isinstance(child, msgspec.Struct):
+            yield from _flat(child, table[name] if stands else {}, file, f"{path}{name}.")
+        else:
+            yield f"{path}{name}", msgspec.to_builtins(child), file if stands else "default"
+
+
+def _word(value: Any) -> str:
+    if value is None:
+        return "–"
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
 
 
 def _xdg(name: str) -> str:

@@ -10,7 +10,7 @@ import traceback
 from collections.abc import Callable, Sequence
 from importlib import import_module, metadata
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, get_args
 
 from app.case.folder import VERBS, CaseFolder
 from app.cli.output import failed
@@ -18,8 +18,10 @@ from app.cli.session import Session
 from app.clock import SystemClock, stamp
 from app.faults import Fault, Usage
 from app.locations import Locations, private_directory
+from app.model import Cloud, ResourceKind
 
-OpenUI = Callable[[CaseFolder, Session], int]
+#: Opens a case; the text is the command that comes back to it, None for ``jumpbag CASE``.
+OpenUI = Callable[[CaseFolder, Session, str | None], int]
 
 
 class _Parser(argparse.ArgumentParser):
@@ -39,7 +41,7 @@ def parser() -> argparse.ArgumentParser:
     )
     root = _Parser(prog="jumpbag", parents=[shared], description="Acquire cloud evidence under least privilege.")
     root.add_argument("--version", action="version", version=f"jumpbag {metadata.version('jumpbag')}")
-    verbs = root.add_subparsers(dest="verb", metavar="VERB", parser_class=_Parser)
+    verbs = root.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=_Parser)
 
     def verb(name: str, help: str, target: str, *, case: bool = True) -> argparse.ArgumentParser:  # noqa: A002
         made: argparse.ArgumentParser = verbs.add_parser(name, help=help, description=help, parents=[shared])
@@ -54,7 +56,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--no-ui", action="store_true", help="print and wait")
 
     made = verbs.add_parser("range", help="the embedded clouds alone", parents=[shared])
-    sub = made.add_subparsers(dest="subverb", required=True, parser_class=_Parser)
+    sub = made.add_subparsers(dest="subverb", metavar="serve", required=True, parser_class=_Parser)
     made = sub.add_parser("serve", help="serve a scenario until SIGTERM", parents=[shared])
     made.add_argument("--scenario", metavar="DIR", required=True)
     made.add_argument("--ready-file", metavar="F", help="written when ready")
@@ -64,8 +66,10 @@ def parser() -> argparse.ArgumentParser:
 
     verb("accounts", "accounts one may see, and whether the role may be assumed there", "browse:accounts")
     made = verb("resources", "instances, volumes and snapshots", "browse:resources")
-    for name in ("--cloud", "--account", "--region", "--kind"):
-        made.add_argument(name)
+    made.add_argument("--cloud", choices=get_args(Cloud))
+    made.add_argument("--account")
+    made.add_argument("--region")
+    made.add_argument("--kind", choices=get_args(ResourceKind))
     made.add_argument("--tag", metavar="K=V")
     made.add_argument("--eligible", action="store_true", help="only what is tagged for forensics")
 
@@ -84,7 +88,7 @@ def parser() -> argparse.ArgumentParser:
 
     verb("leases", "credentials, and how long they last", "browse:leases")
     made = verbs.add_parser("lease", help="drop a lease", parents=[shared])
-    sub = made.add_subparsers(dest="subverb", required=True, parser_class=_Parser)
+    sub = made.add_subparsers(dest="subverb", metavar="revoke", required=True, parser_class=_Parser)
     made = sub.add_parser("revoke", help="drop a lease from memory", parents=[shared])
     made.add_argument("case", metavar="CASE")
     made.add_argument("lease", metavar="LEASE")
@@ -99,14 +103,14 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--log-only", action="store_true", help="skip evidence bytes")
 
     made = verbs.add_parser("agent", help="the case's agent", parents=[shared])
-    sub = made.add_subparsers(dest="subverb", required=True, parser_class=_Parser)
+    sub = made.add_subparsers(dest="subverb", metavar="status|stop", required=True, parser_class=_Parser)
     for name in ("status", "stop"):
         made = sub.add_parser(name, parents=[shared])
         made.add_argument("case", metavar="CASE")
         made.set_defaults(target_function=f"agent:{name}")
     made = verb("doctor", "is this machine fit for the work?", "doctor:doctor", case=False)
     made.add_argument("case", metavar="CASE", nargs="?")
-    verb("info", "every path and what set it", "doctor:info", case=False)
+    verb("info", "every path and setting, and what set it", "doctor:info", case=False)
     return root
 
 
@@ -117,7 +121,7 @@ def _target(made: argparse.ArgumentParser) -> None:
 
 
 def _case_verbs(made: argparse.ArgumentParser, shared: _Parser) -> None:
-    sub = made.add_subparsers(dest="subverb", required=True, parser_class=_Parser)
+    sub = made.add_subparsers(dest="subverb", metavar="create|list|show", required=True, parser_class=_Parser)
     made = sub.add_parser("create", help="a new case", parents=[shared])
     made.add_argument("id", metavar="ID")
     made.add_argument("--title", metavar="T", required=True)
@@ -140,7 +144,9 @@ def main(arguments: Sequence[str], *, open_ui: OpenUI, range_module: str, scenar
         named = _case_to_open(arguments)
         if named is not None:
             session = Session(argparse.Namespace(**{**vars(defaults), **named}))
-            return open_ui(session.case(), session) if session.options.case else _first_steps(session, open_ui)
+            return (
+                open_ui(session.case(), session, None) if session.options.case else _first_steps(session, open_ui)
+            )
         options = parser().parse_args(list(arguments), namespace=defaults)
         session = Session(options)
         module, _, function = options.target_function.partition(":")
@@ -201,7 +207,7 @@ def _first_steps(session: Session, open_ui: OpenUI) -> int:
 
     known = listing(session.cases)
     if len(known) == 1:
-        return open_ui(known[0], session)
+        return open_ui(known[0], session, None)
     if known:
         print("Which case? " + "  ".join(case.id for case in known))
         return 2

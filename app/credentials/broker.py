@@ -11,16 +11,18 @@ from typing import Any, Protocol, TypeVar
 
 import msgspec
 
-from app.clock import Clock, stamp
+from app.clock import Clock, parse_stamp, stamp
 from app.custody import Entry
-from app.faults import CredentialExpired, CredentialNeeded, Fault
+from app.faults import ApprovalEnded, CredentialExpired, CredentialNeeded, Fault, Usage
 from app.model import Lease, LeaseSpec
 from app.ports import Grant, Identity, LeaseRequest
+from app.text import visible
 
 T = TypeVar("T")
 _RENEW_AT = 2 / 3
 """Share of a lease's life after which it is renewed: a failed try still has a third of it left."""
 _MARGIN_S = 30.0
+_YOUNG_S, _REFUSALS = 10.0, 5
 _TRIES = 6
 """Tries of a throttled or unreachable token service; the waits between them add up to half a minute."""
 
@@ -33,6 +35,7 @@ class LeaseRecord(Protocol):
     def intent(self, op: str, summary: str, *, actor: str = ..., **members: Any) -> Entry: ...
     def result(self, intent: Entry, summary: str, **members: Any) -> Entry: ...
     def failed(self, intent: Entry, summary: str, fault: Fault, **members: Any) -> Entry: ...
+    def abandoned(self, intent: Entry, summary: str, code: str, error: str, **members: Any) -> Entry: ...
 
 
 class LeaseBoard(Protocol):
@@ -59,6 +62,7 @@ class Holding:
         self._broker = broker
         self._turn = asyncio.Lock()
         self._news = asyncio.Event()
+        self._refused = 0  # leases in a row that were refused when they were hardly issued
 
     def remaining(self) -> float:
         """Seconds until the credential expires; 0 without one."""
@@ -101,8 +105,16 @@ class Holding:
         async with self._turn:
             if self.grant is None or self.grant.lease != lease:
                 return
+            young = (self._broker.clock.now() - self.grant.issued).total_seconds() < _YOUNG_S
+            self._refused = self._refused + 1 if young else 0
             self._broker.show(self, self.grant, "refused", fault.message)
             self.grant = None
+            if self._refused >= _REFUSALS:
+                self._refused = 0
+                raise CredentialNeeded(
+                    f"the cloud refuses every new lease for {self.scope} at once",
+                    next="see whether the role's sessions were revoked, or the clocks differ; then resume",
+                )
             await self._renew(replaces=lease)
 
     async def using(self, call: Callable[[Grant], Awaitable[T]]) -> T:
@@ -188,6 +200,11 @@ class Broker:
     async def issue(self, holding: Holding, replaces: str | None) -> Grant:
         """One call of the cloud's token service, recorded before and after."""
         spec = holding.spec
+        if holding.acq and parse_stamp(holding.authority["valid_until"]) <= self.clock.now():
+            raise ApprovalEnded(
+                f"the approval of {holding.acq} ended {holding.authority['valid_until']}",
+                next="resume it to approve the same plan again",
+            )
         lease = self._record.next_id("L")
         members: dict[str, Any] = {
             "cloud": spec.cloud,
@@ -216,8 +233,10 @@ class Broker:
             self._record.failed(intent, f"Lease {lease} was not issued: {fault.message}", fault, **members)
             raise
         except asyncio.CancelledError:
-            gone = CredentialNeeded("the call was interrupted")
-            self._record.failed(intent, f"The call for lease {lease} was interrupted.", gone, **members)
+            why = "stopped before the answer came: it may have been issued, and is not held"
+            self._record.abandoned(
+                intent, f"The call for lease {lease} was interrupted.", "interrupted", why, **members
+            )
             raise
         except Exception as error:
             broken = CredentialNeeded(f"the token service could not be asked ({type(error).__name__})")
@@ -239,7 +258,7 @@ class Broker:
         )
         self._secrets[lease] = holding
         if replaces in self._shown and self._shown[replaces].state == "live":
-            self._update(self._shown[replaces], "live", f"replaced by {lease}")
+            self._update(self._shown[replaces], "dropped", f"replaced by {lease}")
         self.show(holding, grant, "live", grant.note)
         return grant
 
@@ -265,6 +284,11 @@ class Broker:
         self._shown[lease.id] = lease
         self._board.lease(lease)
 
+    def repaint(self) -> None:
+        """Write every lease anew, after the board fell behind."""
+        for lease in self._shown.values():
+            self._board.lease(lease)
+
     def live(self) -> int:
         """How many leases are running."""
         return sum(1 for lease in self._shown.values() if lease.state == "live")
@@ -286,14 +310,20 @@ class Broker:
                 principal=lease.principal,
             )
 
+    def acquisition_of(self, lease_id: str) -> str | None:
+        """The acquisition that holds that lease now, if any does."""
+        holding = self._secrets.get(lease_id)
+        held = holding is not None and holding.grant is not None and holding.grant.lease == lease_id
+        return holding.acq if holding is not None and held else None
+
     def revoke(self, lease_id: str, actor: str, why: str) -> None:
         """Drop a lease from memory. AWS itself honours an issued session until it expires; the record says so.
 
-        CredentialExpired if no such lease is live.
+        Usage if no such lease is live.
         """
         lease = self._shown.get(lease_id)
         if lease is None or lease.state != "live":
-            raise CredentialExpired(f"{lease_id} is not a live lease", next="`jumpbag leases` lists them")
+            raise Usage(f"{visible(lease_id)} is not a live lease", next="`jumpbag leases` lists them")
         members = {"cloud": lease.cloud, "account": lease.account, "lease": lease.id, "principal": lease.principal}
         intent = self._record.intent(
             "lease.revoke",
@@ -312,10 +342,20 @@ class Broker:
         )
         self._update(lease, "revoked", f"dropped; the cloud honours it until {lease.expires}")
 
+    def release(self, acq: str) -> None:
+        """Drop the leases of an acquisition that has ended: nothing is held longer than it is needed."""
+        for key in [key for key in self._holdings if key[0] == acq]:
+            grant = self._holdings.pop(key).grant
+            if grant is not None and self._shown[grant.lease].state == "live":
+                self._secrets.pop(grant.lease, None)
+                self._update(self._shown[grant.lease], "dropped", f"{acq} has ended")
+
     def forget(self) -> None:
         """Drop every credential, base credentials too; the next use asks anew."""
         for holding in self._holdings.values():
             holding.grant = None
+        for lease in [lease for lease in self._shown.values() if lease.state == "live"]:
+            self._update(lease, "dropped", "nobody asked for anything for a while")
         self._secrets.clear()
         for identity in self._identities.values():
             identity.forget()

@@ -8,13 +8,15 @@ import msgspec
 
 from app.model.inventory import Cloud
 
-LeaseState = Literal["live", "expired", "revoked", "refused", "lost"]
+LeaseState = Literal["live", "expired", "revoked", "refused", "dropped", "lost"]
 
 
 class Lease(msgspec.Struct, frozen=True, kw_only=True):
     """``scope`` is what it is for ("browse", "A-0007 collect"); times are RFC 3339 UTC.
 
-    ``lost``: the agent that held it is gone, and the secret with it; the cloud honours it until ``expires``."""
+    ``dropped``: no longer held, since it was replaced or its acquisition has ended. ``lost``: the agent that
+    held it is gone, and the secret with it. The cloud honours either until ``expires``.
+    """
 
     id: str
     cloud: Cloud

@@ -1,4 +1,4 @@
-"""``python -I -m providers.emulators --scenario DIR [--ready-file F]``: serves until SIGTERM."""
+"""``python -I -m providers.emulators --scenario DIR [--ready-file F] [--json]``: serves until SIGTERM."""
 
 from __future__ import annotations
 
@@ -55,12 +55,13 @@ def _write_whole(path: Path, text: str) -> None:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """The program; 0 after a stop signal, 2 if the scenario cannot be served."""
+    """The program; 0 after a stop signal, 2 if the scenario cannot be served, 1 if this machine cannot."""
     parser = argparse.ArgumentParser(prog="python -m providers.emulators", description=__doc__)
     parser.add_argument("--scenario", type=Path, default=DEFAULT_SCENARIO, metavar="DIR")
     parser.add_argument("--ready-file", type=Path, metavar="F")
     parser.add_argument("--state-dir", type=Path, metavar="D")
     parser.add_argument("--idle-exit", type=float, metavar="SECONDS", help="end when no call came for so long")
+    parser.add_argument("--json", action="store_true", help="an error as one line of JSON on stdout, too")
     options = parser.parse_args(arguments)
     logging.basicConfig(level=logging.WARNING, stream=sys.stderr, format="%(levelname)s %(message)s")
     try:
@@ -72,10 +73,21 @@ def main(arguments: list[str] | None = None) -> int:
             with tempfile.TemporaryDirectory(prefix="jumpbag-range-") as folder:
                 asyncio.run(serve(options.scenario, Path(folder), options.ready_file, options.idle_exit))
     except ScenarioError as error:
-        said = "".join(char if char.isprintable() else ascii(char)[1:-1] for char in str(error))
-        print(f"error: {said}", file=sys.stderr)
-        return 2
+        return _failed("usage", 2, error.message, error.next, options.json)
+    except OSError as error:
+        where = f" {error.filename}" if error.filename else ""
+        message = f"{error.strerror or error}{where}"
+        return _failed("fault", 1, message, "check the path and its permissions", options.json)
     return 0
+
+
+def _failed(code: str, status: int, message: str, fix: str, as_json: bool) -> int:
+    """An error as the verbs of jumpbag print theirs; the exit status."""
+    if as_json:
+        print(json.dumps({"error": {"code": code, "message": message, "next": fix}}), flush=True)
+    said = f"jumpbag: {message.rstrip('.')}. Next: {fix.rstrip('.')}."
+    print("".join(char if char.isprintable() else ascii(char)[1:-1] for char in said), file=sys.stderr)
+    return status
 
 
 if __name__ == "__main__":

@@ -89,7 +89,7 @@ class AcquisitionScreen(CaseScreen[None]):
         head.show(summary(one, leases, now, max(40, head.inner), look))
         rows = [row for row in bench.snapshot.steps if row.acquisition == self._acquisition]
         steps = self.query_one("#steps", PageLines)
-        steps.show(step_lines(rows, now, max(40, steps.inner), look))
+        steps.show(step_lines(rows, now, max(40, steps.inner), look, one.state))
 
     def _one(self) -> Acquisition | None:
         return next((one for one in self.bench.snapshot.acquisitions if one.id == self._acquisition), None)

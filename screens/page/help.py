@@ -11,7 +11,7 @@ def help_lines(width: int, look: Look) -> list[Line]:
     """Every key with what it does, in one or two columns of sections; then what the glyphs mean."""
     blocks = [_section(name, title, look, (width - 3) // 2 if width >= 110 else width)
               for name, title in SECTIONS.items()]  # fmt: skip
-    blocks.append(_legend(look))
+    blocks.append(_legend(look, (width - 3) // 2 if width >= 110 else width))
     if width < 110:
         return [line for block in blocks for line in (*block, ())][:-1]
     half = (width - 3) // 2
@@ -35,23 +35,35 @@ def _section(name: str, title: str, look: Look, width: int) -> list[Line]:
         if key.section != name:
             continue
         pieces = wrap(key.help, max(20, width - 14))
-        shown = look.plain(key.shown.translate({0x2191: "Up", 0x2193: "Down", 0x2190: "Left", 0x2192: "Right"}))
+        shown = look.plain(key.shown.translate({0x2191: "Up", 0x2193: "Down", 0x2190: "<-", 0x2192: "->"}))
         out.append(((f"  {(shown if look.ascii else key.shown):<11} ", "key"), (pieces[0], "")))
         out.extend(((" " * 14, ""), (piece, "")) for piece in pieces[1:])
     return out
 
 
-def _legend(look: Look) -> list[Line]:
+def _legend(look: Look, width: int) -> list[Line]:
     rows = [
         (look.live, "live", "live, running"),
         (look.wait, "wait", "queued, scanning, under way"),
-        (look.idle, "dim", "not asked yet, idle"),
+        (look.pause, "wait", "paused: goes on when you say so"),
+        (look.idle, "dim", "not asked yet, not started, stopped or expired"),
         (look.done, "done", "done, sealed"),
-        (look.failed, "bad", "failed"),
-        (look.warn, "need", "needs a person"),
+        (look.failed, "bad", "failed, refused, gone"),
+        (look.warn, "need", "needs a person, or is a warning"),
         (look.lock, "lock", "locked: not tagged, or not reachable"),
         (look.home, "accent", "the forensics account"),
+        ("READ-ONLY", "strong", "nothing in a cloud can be changed or deleted now"),
+        (f"{look.warn} ARMED", "need", "a write window is open; its end counts down"),
+        (f"{look.warn} weak key", "need", "the custody signing key lies in a plain file, without a passphrase"),
+        (f"{look.warn} endpoint", "need", "a cloud's address is overridden: not the real cloud, or a proxy"),
+        ("KMS", "done", "encrypted under the account's default key, which cannot be shared"),
+        ("CMK", "done", "encrypted under a customer key; its policy decides who may use it"),
+        ("detached", "live", "the agent lives on after you leave and log out"),
+        ("session only", "wait", "the agent ends when this login ends"),
     ]
-    out: list[Line] = [(("Signs", "strong"),)]
-    out.extend(((f"  {glyph}           ", tone), (word, "")) for glyph, tone, word in rows)
+    out: list[Line] = [(("What the marks mean", "strong"),)]
+    for mark, tone, meaning in rows:
+        pieces = wrap(meaning, max(20, width - 15))
+        out.append(((f"  {mark:<12} ", tone), (pieces[0], "")))
+        out.extend(((" " * 15, ""), (piece, "")) for piece in pieces[1:])
     return out

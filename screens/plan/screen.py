@@ -34,7 +34,7 @@ class PlanScreen(CaseScreen[str | None]):
 
     CSS_PATH = Path(__file__).with_name("plan.tcss")
     AUTO_FOCUS = "#cancel"
-    BINDINGS: ClassVar[list[BindingType]] = bindings("plan")
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings("plan"), *bindings("lists", without="choose")]
 
     def __init__(self, target: str, crumb: str) -> None:
         super().__init__()
@@ -54,7 +54,9 @@ class PlanScreen(CaseScreen[str | None]):
 
     @property
     def hints(self) -> Sequence[tuple[str, str]]:
-        return (*hints("plan", "route", "policies"), *hints("back", "back"), *hints("everywhere", "help"))
+        below = self.is_mounted and self.query_one("#plan", PageLines).below > 0
+        more = (("PgDn", f"more {self.look.below}"),) if below else ()
+        return (*more, *hints("plan", "route", "policies"), *hints("back", "back"), *hints("everywhere", "help"))
 
     def body(self) -> Iterable[Widget]:
         page = PageLines(look=self.look, id="plan")
@@ -150,7 +152,22 @@ class PlanScreen(CaseScreen[str | None]):
             return ((f" {self.look.wait} {self._busy}", "wait"),)
         return ((f" route asked for: {self._route}", "dim"),)
 
-    # Keys
+    def on_page_lines_scrolled(self) -> None:
+        self.tick()
+
+    # Keys: those of a list scroll the plan wherever the focus is.
+
+    def action_move(self, rows: int) -> None:
+        self.query_one("#plan", PageLines).action_move(rows)
+
+    def action_page(self, pages: int) -> None:
+        self.query_one("#plan", PageLines).action_page(pages)
+
+    def action_first(self) -> None:
+        self.query_one("#plan", PageLines).action_first()
+
+    def action_last(self) -> None:
+        self.query_one("#plan", PageLines).action_last()
 
     def action_route(self) -> None:
         if self._busy and self._plan is not None:
@@ -163,7 +180,7 @@ class PlanScreen(CaseScreen[str | None]):
         plan = self._plan
         if plan is not None:
             names, look = self.bench.shelf.names, self.look
-            self.app.push_screen(PageScreen("policies", lambda width: plans.policies(plan, names, look)))
+            self.app.push_screen(PageScreen("policies", lambda width: plans.policies(plan, names, width, look)))
 
     def action_other_button(self) -> None:
         cancel, approve = self.query_one("#cancel", Button), self.query_one("#approve", Button)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
@@ -10,20 +11,48 @@ from rich.cells import cell_len
 from app.model import ENDED, Acquisition, Lease
 from app.model.view import StepRow
 from screens.present.amounts import bar, percent, rate, size
-from screens.present.cells import Line, Span, cells, columns, fit, fit_line, share, spread
+from screens.present.cells import Line, Span, cells, columns, fit, fit_line, share, spread, wrap
 from screens.present.durations import countdown, eta, hour_minute, left, spent, urgency
 from screens.present.ids import digest
 from screens.present.look import Look
-from screens.present.states import acquisition_state, step_state
+from screens.present.states import WORKING, acquisition_state, step_state
 
 _STATE = 15
+_CAP = 2000  # characters of an error that are kept before it is fitted or wrapped
 _INDENT = 8
 _TONES = {"calm": "dim", "soon": "wait", "now": "need", "over": "need"}
+_BYTE_STEPS = ("download", "hash")
+_CALL = re.compile(r"[a-z][a-z0-9-]*:[A-Z]\w+\b")
 
 
 def done_percent(one: Acquisition) -> int | None:
-    """Whole percent of the bytes where they are counted, else of the present step."""
-    return percent(one.bytes_done, one.bytes_total) if one.bytes_total else one.percent
+    """Whole percent of the bytes while they are what the present step counts, else of the step itself."""
+    if counts_bytes(one):
+        return percent(one.bytes_done, one.bytes_total)
+    return one.percent
+
+
+def counts_bytes(one: Acquisition) -> bool:
+    """The present step moves or reads the image, and has said how far it is."""
+    known = one.bytes_done is not None and bool(one.bytes_total)
+    return known and (one.state == "hashing" or any(word in one.step.lower() for word in _BYTE_STEPS))
+
+
+def why(error: str, room: int, look: Look) -> str:
+    """An error in at most ``room`` cells. When it is cut, the call and its object go first: why it failed stays.
+
+    >>> from screens.present.look import UNICODE
+    >>> why("ec2:CreateSnapshot on vol-1 in account 2: denied: the role may not", 24, UNICODE)
+    'denied: the role may not'
+    """
+    if cell_len(error) <= room:
+        return error
+    first, separator, rest = error.partition(": ")
+    if separator and _CALL.match(first):
+        error = rest
+    if cell_len(error) > room and error.endswith(")"):  # the bracket holds codes and request ids
+        error = error.rpartition(" (")[0] or error
+    return fit(error, min(cell_len(error), room), look)
 
 
 def target_of(one: Acquisition, look: Look) -> str:
@@ -32,7 +61,12 @@ def target_of(one: Acquisition, look: Look) -> str:
 
 
 def rows(
-    one: Acquisition, leases: Mapping[str, Lease], now: datetime, width: int, look: Look
+    one: Acquisition,
+    leases: Mapping[str, Lease],
+    now: datetime,
+    width: int,
+    look: Look,
+    steps: Sequence[StepRow] = (),
 ) -> tuple[Line, Line]:
     """Two lines: what and how far; then step, time and lease, or what went wrong and what to do about it."""
     state = acquisition_state(one, look)
@@ -46,7 +80,7 @@ def rows(
     shown = _progress(one, long, speed, look)
     first = (*head, *columns([(subject, room), ((state,), _STATE), (shown, done)], look), (" ", ""))
     return fit_line(first, width, look), fit_line(
-        ((indent, ""), *_second(one, leases, now, width, look)), width, look
+        ((indent, ""), *_second(one, leases, now, width, look, steps)), width, look
     )
 
 
@@ -62,29 +96,42 @@ def _progress(one: Acquisition, long: int, speed: int, look: Look) -> Line:
     return ((full, tone), (empty, "trough"), (f" {part:>3} %", ""), (f" {text:>10}" if text else "", ""))
 
 
-def _second(one: Acquisition, leases: Mapping[str, Lease], now: datetime, width: int, look: Look) -> Line:
+def _second(
+    one: Acquisition,
+    leases: Mapping[str, Lease],
+    now: datetime,
+    width: int,
+    look: Look,
+    steps: Sequence[StepRow],
+) -> Line:
     if one.state == "done":
         parts = [size(one.bytes_total or one.bytes_done, "")]
         if one.sha256:
             parts.append(f"sha256 {digest(one.sha256, look, 12)}")
         if not one.item:
             parts.append("snapshot kept, nothing downloaded" if one.route == "preserve" else "")
-        parts.append(hour_minute(one.updated, now))
+        parts.append(hour_minute(_ended(steps), now))
         return ((f" {look.dot} ".join(part for part in parts if part), "dim"),)
     if one.error and one.state in ("failed", "interrupted", "waiting_for_credentials", "paused", "cancelled"):
         tone = "bad" if one.state == "failed" else "need"
-        error, todo = look.clean(one.error), look.clean(one.next or "")
+        error, todo = look.clean(one.error, _CAP), look.clean(one.next or "", _CAP)
         if not todo:
-            return ((error, tone),)
+            return ((why(error, max(8, width - _INDENT), look), tone),)
         # Both are seen: each has at least half of the line.
         room = max(8, width - _INDENT - 4)
         half = max(room - cell_len(error), room // 2)
-        first = fit(error, min(cell_len(error), room - min(half, cell_len(todo))), look)
+        first = why(error, room - min(half, cell_len(todo)), look)
         return ((first, tone), (f" {look.arrow} {todo}", ""))
     if one.state == "interrupted":
         return ((f"stopped half-way {look.arrow} press r to go on where it was", "need"),)
     if one.state == "failed":
         return ((f"it failed without a reason given {look.arrow} press r to try the step again", "bad"),)
+    hint = _hint(one, steps, look)
+    if hint:
+        renewal = _renewal(one, leases, now, look)
+        place = f"{one.step_no}/{one.step_count} " if one.step else ""
+        room = max(8, width - _INDENT - 1 - cell_len(place) - cells(tuple(renewal)))
+        return ((place, "dim"), (why(hint, room, look), "wait"), *renewal)
     line: list[Span] = []
     if one.state == "paused":
         line.append((f" {look.dot} p goes on", "dim"))
@@ -97,6 +144,22 @@ def _second(one: Acquisition, leases: Mapping[str, Lease], now: datetime, width:
     step = f"{one.step_no}/{one.step_count} {look.clean(one.step)}" if one.step else ""
     room = max(6, width - _INDENT - 1 - cells(tuple(line)))
     return ((fit(step, min(cell_len(step), room), look), "dim"), *line)
+
+
+def _hint(one: Acquisition, steps: Sequence[StepRow], look: Look) -> str:
+    """What is in the way of one that still runs, "" where nothing is."""
+    if one.state not in WORKING:
+        return ""
+    note = next((row.note for row in steps if row.state == "running" and row.note), "")
+    text = look.clean(one.error or note, _CAP)
+    if text and one.error and one.next:
+        text += f" {look.arrow} {look.clean(one.next, _CAP)}"
+    return text
+
+
+def _ended(steps: Sequence[StepRow]) -> str | None:
+    """When the last step ended; None where that is not known."""
+    return max((row.ended for row in steps if row.ended), default=None)
 
 
 def _renewal(one: Acquisition, leases: Mapping[str, Lease], now: datetime, look: Look) -> list[Span]:
@@ -113,9 +176,9 @@ def _renewal(one: Acquisition, leases: Mapping[str, Lease], now: datetime, look:
 
 def bytes_line(one: Acquisition, look: Look) -> str:
     """``5.0 of 8.0 GiB`` in words, "" where bytes are not counted."""
-    if not one.bytes_total:
+    if not counts_bytes(one):
         return ""
-    return f"{size(one.bytes_done or 0)} of {size(one.bytes_total)}"
+    return f"{size(one.bytes_done)} of {size(one.bytes_total)}"
 
 
 def summary(one: Acquisition, leases: Mapping[str, Lease], now: datetime, width: int, look: Look) -> list[Line]:
@@ -141,14 +204,22 @@ def summary(one: Acquisition, leases: Mapping[str, Lease], now: datetime, width:
     if one.sha256:
         out.append(((f" {look.clean(one.item or '')} ", "done"), (f"sha256 {look.clean(one.sha256)}", "")))
     if one.error:
-        out.append(((f" {look.clean(one.error)}", "bad" if one.state == "failed" else "need"),))
+        tone = "bad" if one.state == "failed" else "wait" if one.state in WORKING else "need"
+        out.extend(((f" {piece}", tone),) for piece in wrap(look.clean(one.error, _CAP), width - 2))
     if one.next:
-        out.append(((f" {look.arrow} {look.clean(one.next)}", ""),))
+        for row, piece in enumerate(wrap(look.clean(one.next, _CAP), width - 4)):
+            out.append(((f" {look.arrow if row == 0 else ' '} {piece}", ""),))
     return out
 
 
-def step_lines(rows: Sequence[StepRow], now: datetime, width: int, look: Look) -> list[Line]:
-    """A header and one line per step: number, title, state, call, request id, duration, retries and note."""
+def step_lines(
+    rows: Sequence[StepRow], now: datetime, width: int, look: Look, acquisition: str = "running"
+) -> list[Line]:
+    """A header and one line per step: number, title, state, call, request id, duration, retries and note.
+
+    ``acquisition`` is the state of the whole: a step that it holds does not count time. Where there is no column
+    for notes, and where one is too long for its column, it stands whole under its step.
+    """
     request = 20 if width >= 120 else 10 if width >= 96 else 0
     call = 28 if width >= 96 else 24 if width >= 76 else 0
     fixed = [3, 13, call, request, 8]
@@ -171,12 +242,15 @@ def step_lines(rows: Sequence[StepRow], now: datetime, width: int, look: Look) -
 
     out = [line(head("#"), head("step"), head("state"), head("call"), head("request"), head("took"), head("note"))]
     for number, row in enumerate(rows, 1):
-        state = step_state(row.state, look)
+        state = step_state(row.state, look, acquisition)
+        held = row.state == "running" and acquisition not in WORKING
         tone = "dim" if row.state in ("todo", "skipped") else ""
-        remark = look.clean(row.note)
+        remark = look.clean(row.note, _CAP)
         if row.retries:
             again = f"{row.retries} {'retry' if row.retries == 1 else 'retries'}"
             remark = f"{again}; {remark}" if remark else again
+        told = "bad" if row.state == "failed" else "wait" if row.state == "running" else "dim"
+        under = bool(remark) and cell_len(remark) > noted
         out.append(
             line(
                 (f"{number:>2}", "dim"),
@@ -184,8 +258,10 @@ def step_lines(rows: Sequence[StepRow], now: datetime, width: int, look: Look) -
                 state,
                 (look.clean(row.call), "dim"),
                 (look.clean(row.request_id or ""), "dim"),
-                (spent(row.started, row.ended, now) if row.state != "todo" else "", "dim"),
-                (remark, "bad" if row.state == "failed" else "dim"),
+                (spent(row.started, row.ended, now) if row.state != "todo" and not held else "", "dim"),
+                ("" if under else remark, told),
             )
         )
+        if under:
+            out.extend(((f"{'':>5}{piece}", told),) for piece in wrap(remark, width - 7))
     return out

@@ -12,7 +12,7 @@ from screens.present.amounts import plural
 from screens.present.cells import Line, Span, cells, fit_line
 from screens.present.durations import age, countdown, left, moment
 from screens.present.look import Look
-from screens.present.states import going_on, waiting
+from screens.present.states import paused, running, waiting
 
 STALE_AFTER_S = 6
 """The agent writes its heartbeat every 2 s; three missed beats are a sign."""
@@ -86,16 +86,20 @@ def context_line(snapshot: CaseSnapshot, around: Surroundings, now: datetime, wi
     glyph, _, word = agent[0].partition(" ")
     brief = (f"{glyph} {short.get(word, word)}", agent[1])
     parts.append(_Part(5, ((agent,), (brief,))))
-    needs, running = waiting(snapshot.acquisitions), going_on(snapshot.acquisitions)
+    needs, working = waiting(snapshot.acquisitions), running(snapshot.acquisitions)
+    held = paused(snapshot.acquisitions)
     if needs:
         texts = (
             plural(len(needs), "job waits", "jobs wait"),
             f"{len(needs)} {'waits' if len(needs) == 1 else 'wait'}",
         )
         parts.append(_Part(7, tuple(((f"{look.warn} {text}", "need"),) for text in texts)))
-    elif running:
-        parts.append(_Part(3, (((f"{len(running)} running", ""),),)))
-    nearest = leases.live(snapshot.leases)
+    else:
+        if working:
+            parts.append(_Part(3, (((f"{len(working)} running", ""),),)))
+        if held:
+            parts.append(_Part(4, (((f"{len(held)} paused", "wait"),),)))
+    nearest = leases.live(snapshot.leases, leases.not_ended(snapshot.acquisitions))
     if nearest:
         text, tone = leases.remaining(nearest[0], now, look)
         parts.append(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
-from app.model import Lease
+from app.model import ENDED, Acquisition, Lease
 from screens.present.cells import Line, Span, cells, columns, share
 from screens.present.durations import countdown, hour_minute, left, urgency
 from screens.present.look import Look
@@ -15,9 +15,17 @@ from screens.present.states import state
 _TONES = {"calm": "", "soon": "wait", "now": "need", "over": "need"}
 
 
-def live(leases: Sequence[Lease]) -> list[Lease]:
-    """Live leases, the nearest expiry first."""
-    return sorted((one for one in leases if one.state == "live"), key=lambda one: (one.expires, one.id))
+def live(leases: Sequence[Lease], going: Collection[str] = ()) -> list[Lease]:
+    """Live leases: those of the acquisitions ``going`` first, in each part the nearest expiry first."""
+    return sorted(
+        (one for one in leases if one.state == "live"),
+        key=lambda one: (one.scope.partition(" ")[0] not in going, one.expires, one.id),
+    )
+
+
+def not_ended(acquisitions: Sequence[Acquisition]) -> frozenset[str]:
+    """The ids of acquisitions whose leases matter most: :func:`live` wants them."""
+    return frozenset(one.id for one in acquisitions if one.state not in ENDED)
 
 
 def remaining(lease: Lease, now: datetime, look: Look) -> Span:
@@ -37,10 +45,15 @@ def account_of(lease: Lease, names: Mapping[AccountKey, str], look: Look) -> str
 
 
 def live_line(
-    leases: Sequence[Lease], names: Mapping[AccountKey, str], now: datetime, width: int, look: Look
+    leases: Sequence[Lease],
+    names: Mapping[AccountKey, str],
+    now: datetime,
+    width: int,
+    look: Look,
+    going: Collection[str] = (),
 ) -> Line:
     """Every live lease on one line, as many as fit; the rest are counted (``l`` lists them)."""
-    found = live(leases)
+    found = live(leases, going)
     for label, named in ((" leases ", True), (" ", True), (" leases ", False), (" ", False)):
         line = _live_line(found, names, now, look, label, named)
         if cells(line) <= width:

@@ -30,7 +30,10 @@ _WORDS: dict[str, tuple[str, str, str]] = {
     "expired": ("idle", "expired", "dim"),
     "revoked": ("none", "revoked", "dim"),
     "refused": ("failed", "refused", "bad"),
+    "dropped": ("none", "dropped", "dim"),
+    "lost": ("none", "lost", "dim"),
 }
+WORKING = frozenset({"queued", "running", "hashing", "sealing"})
 NEEDS_A_PERSON = frozenset({"waiting_for_credentials", "interrupted", "failed"})
 
 
@@ -40,10 +43,14 @@ def state(name: str, look: Look) -> Span:
     return f"{getattr(look, glyph)} {word}", tone
 
 
-def step_state(name: str, look: Look) -> Span:
-    """The same for a step: a done step is done, not sealed."""
+def step_state(name: str, look: Look, acquisition: str = "running") -> Span:
+    """The same for a step: a done one is done, not sealed; that of an ``acquisition`` held does not run."""
     if name == "done":
         return f"{look.done} done", "done"
+    if name == "running" and acquisition == "waiting_for_credentials":
+        return f"{look.warn} sign-in", "need"
+    if name == "running" and acquisition not in WORKING:
+        return state(acquisition, look)
     return state(name, look)
 
 
@@ -73,3 +80,13 @@ def waiting(acquisitions: Sequence[Acquisition]) -> list[Acquisition]:
 def going_on(acquisitions: Sequence[Acquisition]) -> list[Acquisition]:
     """Those that have started and not ended."""
     return [one for one in acquisitions if one.state not in ENDED and one.state not in ("planned", "approved")]
+
+
+def running(acquisitions: Sequence[Acquisition]) -> list[Acquisition]:
+    """Those that work, or are next to: what is paused or waits for a person is not among them."""
+    return [one for one in acquisitions if one.state in WORKING]
+
+
+def paused(acquisitions: Sequence[Acquisition]) -> list[Acquisition]:
+    """Those that a person holds."""
+    return [one for one in acquisitions if one.state == "paused"]

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from textual.binding import BindingType
 from textual.content import Content
+from textual.message import Message
 
 from screens.keymap import bindings
 from screens.present.cells import Line
@@ -26,6 +27,11 @@ class PageLines(LinesView, can_focus=True):
         &:focus { border: round $frame-focus; border-title-color: $title-focus; border-title-style: bold; }
     }
     """
+
+    class Scrolled(Message):
+        """Another number of lines is below now."""
+
+    _told = -1
 
     BINDINGS: ClassVar[list[BindingType]] = bindings("lists")
 
@@ -59,8 +65,16 @@ class PageLines(LinesView, can_focus=True):
     def _to(self, y: int) -> None:
         self.scroll_to(y=max(0, min(y, self.max_scroll_y)), animate=False, force=True, immediate=True)
 
+    @property
+    def below(self) -> int:
+        """How many lines stand below the last one that is seen."""
+        return max(0, self.line_count() - self.scroll_offset.y - self.scrollable_content_region.height)
+
     def _tell(self) -> None:
-        below = self.line_count() - self.scroll_offset.y - self.scrollable_content_region.height
+        below = self.below
         if self.scrollable_content_region.height:
-            text = f"{below} more below" if below > 0 else ""
+            text = f"{below} more below" if below else ""
             self.border_subtitle = Content(text) if text else None
+            if below != self._told:
+                self._told = below
+                self.post_message(self.Scrolled())

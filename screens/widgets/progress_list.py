@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 
 from app.model import Acquisition, Lease
+from app.model.view import StepRow
 from screens.present.acquisitions import rows
 from screens.present.cells import Line
 from screens.present.look import Look
@@ -16,11 +17,19 @@ class Progress:
     """Row source: the newest acquisition first."""
 
     def __init__(
-        self, acquisitions: Sequence[Acquisition], leases: Mapping[str, Lease], now: datetime, look: Look
+        self,
+        acquisitions: Sequence[Acquisition],
+        leases: Mapping[str, Lease],
+        steps: Sequence[StepRow],
+        now: datetime,
+        look: Look,
     ) -> None:
         self._rows = list(reversed(acquisitions))
         self._at = {one.id: place for place, one in enumerate(self._rows)}
         self._leases = leases
+        self._steps: dict[str, list[StepRow]] = {}
+        for row in steps:
+            self._steps.setdefault(row.acquisition, []).append(row)
         self._now = now
         self._look = look
 
@@ -34,7 +43,8 @@ class Progress:
         return self._at.get(key)
 
     def row(self, index: int, width: int) -> tuple[Line, ...]:
-        return rows(self._rows[index], self._leases, self._now, width, self._look)
+        one = self._rows[index]
+        return rows(one, self._leases, self._now, width, self._look, self._steps.get(one.id, ()))
 
     def get(self, key: str) -> Acquisition | None:
         """The acquisition of that id."""

@@ -12,7 +12,7 @@ from app.model import ENDED, Acquisition
 from screens.keymap import bindings, hints
 from screens.present.acquisitions import done_percent, target_of
 from screens.present.look import Look
-from screens.present.states import going_on, waiting
+from screens.present.states import paused, running, waiting
 from screens.widgets.progress_list import Progress, ProgressList
 from screens.widgets.row_list import RowList
 from screens.widgets.typed_confirm import Question
@@ -53,9 +53,10 @@ class AcquisitionsPane(Pane):
         self.tick()
         found = self.bench.snapshot.acquisitions
         needs = waiting(found)
-        running = [one for one in going_on(found) if one not in needs]
+        working, held = running(found), paused(found)
         self.name_title(
-            f"{len(running)} running" if running else "",
+            f"{len(working)} running" if working else "",
+            f"{len(held)} paused" if held else "",
             f"{self.look.warn} {len(needs)} {'needs' if len(needs) == 1 else 'need'} you" if needs else "",
         )
         self.name_keys()
@@ -63,7 +64,7 @@ class AcquisitionsPane(Pane):
     def tick(self) -> None:
         snapshot = self.bench.snapshot
         leases = {one.id: one for one in snapshot.leases}
-        self._source = Progress(snapshot.acquisitions, leases, self.bench.clock.now(), self.look)
+        self._source = Progress(snapshot.acquisitions, leases, snapshot.steps, self.bench.clock.now(), self.look)
         self.rows.show(self._source)
 
     def on_row_list_chosen(self, event: RowList.Chosen) -> None:

@@ -210,7 +210,11 @@ class ResourcesPane(Pane):
         if one.kind == "instance":
             disks = self.shelf.disks_of(one)
             if len(disks) != 1:
-                said = f"It has {len(disks)} disks: put the cursor on one of them" if disks else "No disk of it is known"
+                said = (
+                    f"It has {len(disks)} disks: put the cursor on one of them"
+                    if disks
+                    else "No disk of it is known"
+                )
                 self.bench.say(f"This is an instance. {said}, then press a.", "warning")
                 return
             one = disks[0]

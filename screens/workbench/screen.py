@@ -15,7 +15,7 @@ from screens.keymap import bindings, hints
 from screens.page.screen import PageScreen
 from screens.present import resources as present
 from screens.present.cells import Line, Span
-from screens.present.states import going_on, waiting
+from screens.present.states import paused, running, waiting
 from screens.widgets.line_view import LinesView
 from screens.workbench.accounts import AccountsPane
 from screens.workbench.acquisitions import AcquisitionsPane
@@ -193,8 +193,10 @@ class WorkbenchScreen(CaseScreen[None]):
         marks: dict[int, Span] = {}
         if waiting(snapshot.acquisitions):
             marks[3] = (look.warn, "need")
-        elif going_on(snapshot.acquisitions):
+        elif running(snapshot.acquisitions):
             marks[3] = (look.live, "live")
+        elif paused(snapshot.acquisitions):
+            marks[3] = (look.pause, "wait")
         facts = snapshot.custody
         if facts.lines > facts.events:
             marks[4] = (look.warn, "need")

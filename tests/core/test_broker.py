@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from app.credentials.broker import Broker, Holding
-from app.faults import CredentialNeeded, Denied, Fault
+from app.faults import CredentialNeeded, Denied, Fault, Usage
 from app.model import Account, Lease, LeaseSpec
 from app.ports import Caller, Grant, LeaseRequest
 from tests.core.clocks import HandClock
@@ -90,6 +90,9 @@ class Log:
     def failed(self, intent: Any, summary: str, fault: Fault, **members: Any) -> Any:
         self.events.append((intent, "failed", members))
 
+    def abandoned(self, intent: Any, summary: str, code: str, error: str, **members: Any) -> Any:
+        self.events.append((intent, "abandoned", members))
+
     def lease(self, lease: Lease) -> None:
         self.leases[lease.id] = lease
 
@@ -101,7 +104,8 @@ def setup() -> tuple[HandClock, TokenService, Log, Broker, Holding]:
     clock = HandClock()
     service, log = TokenService(clock), Log()
     broker = Broker({"aws": service}, log, log, clock)
-    holding = broker.holding(SPEC, scope="A-0001 observe", acq="A-0001", authority={}, actor="agent")
+    approved = {"valid_until": "2026-11-24T14:00:00Z"}
+    holding = broker.holding(SPEC, scope="A-0001 observe", acq="A-0001", authority=approved, actor="agent")
     return clock, service, log, broker, holding
 
 
@@ -179,7 +183,7 @@ async def test_a_revoked_lease_is_dropped_and_the_truth_told() -> None:
     assert holding.grant is None
     assert log.ops()[-2:] == ["lease.revoke:intent", "lease.revoke:result"]
     assert "honours it until" in log.leases["L-0001"].note
-    with pytest.raises(CredentialNeeded):
+    with pytest.raises(Usage):
         broker.revoke("L-0001", "ex-07", "again")
 
 

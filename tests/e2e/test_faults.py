@@ -60,7 +60,7 @@ def test_a_block_that_does_not_fit_its_checksum_is_never_written(
     answered, distinct = cloud.blocks(snapshot)
     assert answered - distinct <= 8, "the retries have no bound"
     row = case.acquisitions()["A-0001"]
-    assert row["state"] == "failed" and "block 4" in row["error"] and row["item"]
+    assert row["state"] == "failed" and "block 4" in row["error"] and row["item"] is None
     assert [body["phase"] for body in case.events("evidence.read")] == ["intent", "failed"]
     cloud.well()
     case.run("resume", "A-0001").ok()

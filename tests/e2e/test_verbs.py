@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -13,9 +14,12 @@ from typing import Any
 import pytest
 
 from app.case.folder import VERBS
+from app.config import AgentSettings
 from providers.emulators.range import DEFAULT_SCENARIO, RangeThread
 from tests.e2e.cloud import Cloud
+from tests.e2e.conftest import NewCase
 from tests.e2e.packs import PAYMENTS
+from tests.e2e.processes import Process, gone
 from tests.e2e.runner import Answer, Case, Jumpbag, one_line
 from tests.e2e.waiting import until
 from tests.tools import need
@@ -114,6 +118,76 @@ def test_case_list_and_doctor_and_info(done: Case, jumpbag: Jumpbag) -> None:
         assert all(set(row) == {"check", "ok", "detail", "fix"} for row in answer.json)
     told = {row["name"]: row for row in jumpbag("info", "--json").ok().json}
     assert told["cases"]["value"] == str(jumpbag.cases) and told["cases"]["set_by"] == "JUMPBAG_CASES"
+
+
+def told_by_info(jumpbag: Jumpbag) -> dict[str, dict[str, Any]]:
+    rows = jumpbag("info", "--json").ok().json
+    assert all(set(row) == {"name", "value", "set_by"} for row in rows)
+    return {row["name"]: row for row in rows}
+
+
+def test_info_has_every_setting_and_what_set_it(jumpbag: Jumpbag) -> None:
+    file = jumpbag.home / ".config" / "jumpbag" / "config.toml"
+    assert told_by_info(jumpbag)["agent.idle_exit"] == {
+        "name": "agent.idle_exit",
+        "value": AgentSettings().idle_exit,
+        "set_by": "default",
+    }
+    file.parent.mkdir(parents=True)
+    try:
+        file.write_text(
+            '[agent]\nidle_exit = 77\n[aws]\nforensics_account = "111111111111"\nrole = "r"\nregions = ["eu-west-1"]\n'
+            '[aws.endpoints]\nsts = "https://127.0.0.1:1"\n'
+        )
+        told = told_by_info(jumpbag)
+        assert told["config"]["value"] == str(file)
+        for name, value, by in (
+            ("agent.idle_exit", 77, str(file)),
+            ("agent.workers", 0, "default"),
+            ("signing.protection", "passphrase", "default"),
+            ("aws.tag", "Forensics=Enabled", "default"),
+            ("aws.regions", ["eu-west-1"], str(file)),
+            ("aws.endpoints.sts", "https://127.0.0.1:1", str(file)),
+            ("aws.endpoints.ec2", None, "default"),
+        ):
+            assert told[name] == {"name": name, "value": value, "set_by": by}
+        assert f"77   ({file})" in jumpbag("info").ok().out
+        file.write_text("[agent]\nidle_exit = 'soon'\n")
+        told = told_by_info(jumpbag)
+        assert "agent.idle_exit" in told["config"]["value"] and "whole number" in told["config"]["value"]
+        assert "agent.idle_exit" not in told
+        harmless(jumpbag("info"))
+    finally:
+        shutil.rmtree(file.parent)
+
+
+def test_a_kind_or_cloud_that_is_none_is_refused(done: Case) -> None:
+    assert "'snapshot'" in done.run("resources", "--kind", "volumes").refused(2)["message"]
+    assert "'gcp'" in done.run("resources", "--cloud", "mars").refused(2)["message"]
+
+
+def test_an_item_is_named_once_it_is_sealed(new_case: NewCase, cloud: Cloud) -> None:
+    case = new_case(cloud, workers=1)
+    cloud.faults(latency_ms=200)
+    acq = case.acquire(case.volumes()["many"])
+    until("an item's id is set aside", lambda: (row := case.row(acq)) is not None and row.item)
+    case.run("pause", acq).ok()
+    assert case.acquisitions()[acq]["item"] is None and case.run("evidence").ok().json == []
+    cloud.well()
+    case.run("resume", acq).ok()
+    case.reached(acq, "done")
+    assert case.acquisitions()[acq]["item"] == case.run("evidence").ok().json[0]["id"]
+
+
+def test_a_line_is_named_once(done: Case, jumpbag: Jumpbag, tmp_path: Path) -> None:
+    changed = tmp_path / "changed"
+    shutil.copytree(done.path, changed, ignore=shutil.ignore_patterns("*.sqlite*"))
+    log = changed / "custody" / "events.jsonl"
+    lines = log.read_bytes().splitlines(keepends=True)
+    log.write_bytes(b"".join([lines[0], lines[1].replace(b'"ts":"2', b'"ts":"1'), *lines[2:]]))
+    answer = jumpbag("verify", str(changed), "--log-only")
+    assert answer.code == 1
+    assert answer.err.startswith("jumpbag: line 2: ") and answer.err.count("line 2:") == 1
 
 
 def test_a_lease_is_dropped_on_request(done: Case) -> None:
@@ -293,6 +367,82 @@ def test_nothing_is_there(jumpbag: Jumpbag) -> None:
         ("custody", "/"),
     ):
         assert jumpbag(*arguments, "--json").refused(2)["message"]
+
+
+@pytest.mark.parametrize(
+    ("verb", "choices"),
+    [("agent", "status|stop"), ("case", "create|list|show"), ("lease", "revoke"), ("range", "serve")],
+)
+def test_without_its_second_word_a_verb_names_the_choices(jumpbag: Jumpbag, verb: str, choices: str) -> None:
+    assert choices in jumpbag(verb, "--json").refused(2)["message"]
+
+
+def test_options_alone_are_no_verb(jumpbag: Jumpbag) -> None:
+    assert "VERB" in jumpbag("--json").refused(2)["message"]
+
+
+def test_a_pack_that_cannot_be_served(jumpbag: Jumpbag, tmp_path: Path) -> None:
+    bad = tmp_path / "bad pack"
+    bad.mkdir()
+    (bad / "scenario.toml").write_text('[scenario]\nname = "x"\nspeeed = 3\n')
+    serve = ("range", "serve", "--scenario", str(bad))
+    error = jumpbag(*serve, "--json").refused(2)
+    assert error["code"] == "usage" and "scenario.toml" in error["message"] and error["next"]
+    answer = jumpbag(*serve)
+    assert answer.code == 2 and answer.out == ""
+    assert answer.err == f"jumpbag: {error['message'].rstrip('.')}. Next: {error['next'].rstrip('.')}.\n"
+
+    answer = jumpbag("demo", "--no-ui", "--scenario", str(bad), "--dir", str(tmp_path / "demo"), "--json")
+    assert answer.code == 2 and answer.json == {"error": error}
+    assert answer.err.splitlines()[-1].startswith(f"jumpbag: {error['message'].rstrip('.')}")
+
+
+def test_clouds_with_nowhere_to_say_they_are_ready(jumpbag: Jumpbag, pack: Path, tmp_path: Path) -> None:
+    nowhere = tmp_path / "none" / "ready.json"
+    answer = jumpbag("range", "serve", "--scenario", str(pack), "--ready-file", str(nowhere), "--json")
+    assert str(nowhere.parent) in answer.refused(1)["message"]
+
+
+def test_a_demo_ends_its_own_clouds_and_a_guest_leaves_them(jumpbag: Jumpbag, pack: Path, tmp_path: Path) -> None:
+    demo = ("demo", "--no-ui", "--json", "--scenario", str(pack), "--dir", str(tmp_path / "demo"))
+
+    def told(process: subprocess.Popen[str]) -> dict[str, Any]:
+        assert process.stdout is not None
+        text = ""
+        for line in process.stdout:
+            text += line
+            if line == "}\n":
+                break
+        value: dict[str, Any] = json.loads(text)
+        return value
+
+    def interrupted(process: subprocess.Popen[str]) -> str:
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=15)
+        assert process.returncode == 0 and "Traceback" not in err
+        return err
+
+    first = jumpbag.start(*demo)
+    again = None
+    try:
+        host = told(first)
+        guest = told(again := jumpbag.start(*demo))
+        assert set(host) == {"case", "config", "endpoints", "pid"} and guest == host
+        interrupted(again)
+        clouds = Process.of(host["pid"])
+        assert clouds.alive, "a guest ended the clouds of another"
+        assert "new case" not in interrupted(first)
+        gone([clouds], within=10.0)
+        other = told(first := jumpbag.start(*demo))
+        assert Path(other["case"]).name == "IR-43"
+        err = interrupted(first)
+        assert "The clouds of IR-42 have ended" in err
+        until("the clouds end", lambda: not Path(f"/proc/{other['pid']}").exists(), within=10.0)
+    finally:
+        for process in (first, again):
+            if process is not None and process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+                process.communicate(timeout=15)
 
 
 def test_without_a_terminal_there_is_no_ui(done: Case, jumpbag: Jumpbag) -> None:

@@ -130,6 +130,41 @@ async def test_a_clock_that_was_set_is_told(desk: OpenDesk) -> None:
         await d.sees("clock moved +35 s")
 
 
+async def test_an_agent_that_went_away_is_said_to_come_back_by_itself(tmp_path: Path) -> None:
+    """The command line's advice (run the command again) is no advice inside the screens."""
+    gone = AgentGone("the agent went away", next="run the command again: it is started anew and goes on")
+    again = asyncio.Event()
+    tries = 0
+
+    async def connect() -> ScriptedCommands:
+        nonlocal tries
+        tries += 1
+        if tries > 1:
+            if tries == 2:
+                raise gone
+            await again.wait()
+        return ScriptedCommands(acquisition_pause=gone)
+
+    async with desk_on(tmp_path, connect=connect, size=(200, 50)) as d:
+        await d.until(lambda: d.app.link.state == "attached")
+        seen: list[int | None] = []
+        before = d.app.link._changed
+
+        def changed() -> None:
+            seen.append(d.app.link.retry_in)
+            before()
+
+        d.app.link._changed = changed
+        await d.press("3", "j", "p")
+        await d.sees("Not connected to the agent: the agent went away", "it is being started again now")
+        await d.sees("then give the order again")
+        assert "run the command" not in d.text
+        await d.until(lambda: tries == 3)
+        assert seen == [None, 1]
+        again.set()
+        await d.until(lambda: d.app.link.state == "attached")
+
+
 async def test_leaving_without_an_agent_does_not_promise_anything(tmp_path: Path) -> None:
     async def connect() -> ScriptedCommands:
         raise AgentGone("no agent", next="")

@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
-from textual.widgets import Button
+from textual.widgets import Button, Input
 
 from app.faults import Denied, Refused
 from screens.plan.screen import PlanScreen
+from screens.widgets.page_lines import PageLines
 from screens.workbench.screen import WorkbenchScreen
 from tests.screens.conftest import Desk, OpenDesk
 from tests.screens.fakes import ScriptedCommands
@@ -76,7 +77,7 @@ async def test_what_shares_or_modifies_needs_its_word(desk: OpenDesk) -> None:
         d.app.screen.query_one("#word").focus()
         await d.pilot.pause()
         await d.type("MODIFY")
-        await d.press("enter", "right", "enter")
+        await d.press("enter", "enter")
         assert d.commands.called("acquire") == [
             {"kind": "disk", "target": TARGET, "route": "auto", "reason": "SEC-981", "digest": "d1" * 32}
         ]
@@ -161,6 +162,26 @@ async def test_a_narrow_plan_keeps_the_buttons_and_scrolls(desk: OpenDesk) -> No
         d.app.screen.query_one("#plan").focus()
         await d.press("G")
         await d.sees("instance store /dev/nvme1n1")
+
+
+async def test_the_plan_scrolls_while_the_focus_is_on_a_button(desk: OpenDesk) -> None:
+    async with desk(size=(80, 24)) as d:
+        await open_plan(d)
+        await d.sees("▲ 2 notes", "PgDn more ▼", "more below")
+        page = d.app.screen.query_one("#plan", PageLines)
+        assert isinstance(d.app.focused, Button) and d.app.focused.id == "cancel"
+        for key, back in (("j", "k"), ("down", "up"), ("pagedown", "pageup"), ("end", "home"), ("G", "g")):
+            await d.press(key)
+            assert page.scroll_offset.y > 0, key
+            await d.press(back)
+            assert page.scroll_offset.y == 0, back
+        await d.press("end")
+        await d.sees("instance store /dev/nvme1n1")
+        assert "PgDn more" not in d.text and d.app.focused is not None and d.app.focused.id == "cancel"
+        d.app.screen.query_one("#reason").focus()
+        await d.pilot.pause()
+        await d.press("j", "pageup")  # a letter is the reason's, a page key the plan's
+        assert d.app.screen.query_one("#reason", Input).value == "j" and page.scroll_offset.y == 0
 
 
 def test_the_seeded_plan_is_a_plan_of_two_accounts() -> None:

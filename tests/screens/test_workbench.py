@@ -11,6 +11,7 @@ from textual.widgets import Button
 
 from app.clock import stamp_us
 from app.faults import Denied
+from app.model import ENDED
 from app.model.view import CustodyFacts
 from screens.plan.screen import PlanScreen
 from screens.root import Workbench
@@ -18,7 +19,7 @@ from screens.widgets.typed_confirm import TypedConfirm
 from screens.workbench.screen import WorkbenchScreen
 from tests.screens.conftest import OpenDesk
 from tests.screens.fakes import ScriptedCommands
-from tests.screens.seed import NOW, PAYMENTS, SHOP, acquisitions, add_events, event
+from tests.screens.seed import NOW, PAYMENTS, SHOP, WEB, acquisitions, add_events, event
 
 
 def focused(app: Workbench) -> str:
@@ -156,7 +157,10 @@ async def test_a_locked_row_says_why_and_who_could_change_it(desk: OpenDesk) -> 
 
 async def test_only_disks_are_planned(desk: OpenDesk) -> None:
     async with desk() as d:
-        await d.press("2", *"jjjjjjj", "a")
+        await d.press("2")
+        rows = d.app.workbench.resources.rows
+        rows.go_to(next(key for key in map(rows.source.key, range(len(rows.source))) if key.endswith(WEB)))
+        await d.press("a")
         await d.sees("It has 2 disks: put the cursor on one of them")
         await d.press("home", "a")  # an instance with one disk stands for it
         assert isinstance(d.app.screen, PlanScreen)
@@ -208,7 +212,7 @@ async def test_cancel_needs_the_id_typed(desk: OpenDesk) -> None:
         await d.type("wrong disk")
         await d.press("enter")
         await d.type("A-0007")
-        await d.press("enter", "right", "enter")
+        await d.press("enter", "enter")
         assert isinstance(d.app.screen, WorkbenchScreen)
         assert d.commands.called("acquisition.cancel") == [{"acquisition": "A-0007", "reason": "wrong disk"}]
 
@@ -280,7 +284,7 @@ async def test_leases_count_down_and_are_revoked_by_name(desk: OpenDesk) -> None
         d.app.screen.query_one("#word").focus()
         await d.pilot.pause()
         await d.type("L-0003")
-        await d.press("enter", "right", "enter")
+        await d.press("enter", "enter")
         assert d.commands.called("lease.revoke") == [{"lease": "L-0003"}]
 
 
@@ -326,6 +330,38 @@ async def test_detaching_says_what_goes_on(desk: OpenDesk) -> None:
     assert d.commands.closed
 
 
+@pytest.mark.parametrize("width", [80, 132])
+async def test_a_paused_one_does_not_count_as_running(desk: OpenDesk, width: int) -> None:
+    async with desk(size=(width, 40)) as d:
+        for one in acquisitions(NOW)[2:]:
+            d.model.acquisition(msgspec.structs.replace(one, state="paused", error=None, next=None))
+        await d.press("3")
+        await d.until(lambda: all(one.state in ENDED | {"paused"} for one in d.app.snapshot.acquisitions))
+        await d.sees("3 Acquisitions · 3 paused")
+        assert "running" not in d.text
+        if width == 132:
+            assert "3 paused" in d.lines[0]
+        else:
+            assert "3 Acq‖" in d.text
+        d.model.acquisition(acquisitions(NOW)[4])
+        await d.sees("1 running · 2 paused")
+
+
+async def test_the_command_that_comes_back_is_the_one_it_was_opened_with(desk: OpenDesk) -> None:
+    async with desk() as d:
+        d.app.comeback = "make demo"
+        await d.press("q")
+        assert (d.app.return_value or "").endswith("`make demo` comes back.")
+
+
+async def test_a_toast_covers_neither_footer_nor_buttons(desk: OpenDesk) -> None:
+    async with desk(size=(80, 24)) as d:
+        footer = d.lines[-3:]
+        d.app.say("word " * 40)
+        await d.sees("word word")
+        assert d.lines[-3:] == footer
+
+
 async def test_stopping_the_agent_is_a_separate_confirmed_command(desk: OpenDesk) -> None:
     async with desk() as d:
         await d.press("S", "enter")
@@ -333,10 +369,14 @@ async def test_stopping_the_agent_is_a_separate_confirmed_command(desk: OpenDesk
         await d.press("S")
         d.app.screen.query_one("#word").focus()
         await d.pilot.pause()
+        await d.sees("Unfinished acquisitions go on by themselves when the agent starts again.")
         await d.type("IR-42")
-        await d.press("enter", "right", "enter")
+        await d.press("enter", "enter")
         assert d.commands.called("stop") == [{}]
-        assert d.app.return_value is not None and d.app.return_value.startswith("The agent has stopped.")
+        assert d.app.return_value == (
+            "The agent has stopped. A-0006, A-0007 (62 %) and A-0008 (41 %) go on by themselves when the agent "
+            "starts again. `jumpbag IR-42` comes back."
+        )
 
 
 async def test_armed_is_told_with_its_end(desk: OpenDesk) -> None:

@@ -1,0 +1,152 @@
+"""The evidence side of an acquisition: its files, its hashes at rest, the custody of what is read."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import threading
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from app.acquisition.record import History, Record
+from app.credentials.broker import Holding
+from app.custody import check_bag
+from app.faults import Broken, Fault
+from app.model import Step, TransferSpec
+from app.transfer.bag import BLOCKS, TAG_MANIFEST, BagDigests, FileDigest
+from app.transfer.hashing import ImageDigests, hash_image
+from app.transfer.storage import IMAGE
+from app.transfer.transfer import expected_digests
+
+T = TypeVar("T")
+
+
+@dataclass(slots=True)
+class Places:
+    """Where an acquisition's files are."""
+
+    partial: Path
+    final: Path
+    work: Path
+
+    @property
+    def image(self) -> Path:
+        return self.partial / "data" / "disk.raw"
+
+
+def hash_at_rest(
+    places: Places, shape: TransferSpec, progress: Callable[[int], None], stop: threading.Event
+) -> ImageDigests:
+    known = expected_digests(places.work, shape)
+    try:
+        return hash_image(places.image, shape, known, progress, stop, blocks_file=places.work / "blocks.packed")
+    finally:
+        known.close()
+
+
+def measure(bag: Path, sealed: str) -> BagDigests:
+    """The digests of a bag that a seal left behind after its rename: every byte is read again.
+
+    ``sealed`` is the tag manifest's hash that the signed intent of that seal named. Broken if it is another bag.
+    """
+    reason = check_bag(bag)
+    if reason is not None:
+        raise Broken(f"the bag {bag.name} is not whole: {reason}", next="keep it as it is and acquire again")
+
+    def digest(name: str) -> FileDigest:
+        content = (bag / name).read_bytes()
+        return FileDigest(of=name, sha256=hashlib.sha256(content).hexdigest(), bytes=len(content))
+
+    if digest(TAG_MANIFEST).sha256 != sealed:
+        raise Broken(f"{bag.name} is not the bag that was about to be sealed", next="keep it, and acquire again")
+    image = bag / IMAGE
+    listed = (bag / "manifest-sha256.txt").read_text("utf-8").split()[0]
+    return BagDigests(
+        tag_manifest=digest(TAG_MANIFEST),
+        image=FileDigest(of=IMAGE, sha256=listed, bytes=image.stat().st_size),
+        blocks=digest(BLOCKS),
+    )
+
+
+async def in_thread(work: Callable[[threading.Event], T]) -> T:
+    """Run in a thread; cancelled, the thread is told to stop and waited for."""
+    stop = threading.Event()
+    task = asyncio.create_task(asyncio.to_thread(work, stop))
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        stop.set()
+        await asyncio.wait({task})
+        if not task.cancelled():
+            task.exception()
+        raise
+
+
+async def whole(work: Coroutine[Any, Any, T]) -> T:
+    """Run to the end whatever is wished meanwhile: what was begun under an intent gets its outcome."""
+    task = asyncio.create_task(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task})
+        return task.result()
+
+
+class ReadRuns:
+    """Custody of a download: one ``evidence.read`` for each lease that blocks were read under."""
+
+    def __init__(
+        self, record: Record, history: History, step: Step, where: dict[str, str], holding: Holding
+    ) -> None:
+        self._record = record
+        self._history = history
+        self._where = where
+        self._holding = holding
+        self._open: dict[str, Any] = {}
+
+    def opened(self, lease: str, blocks: int) -> None:
+        grant = self._holding.current()
+        self._open[lease] = self._record.intent(
+            "evidence.read",
+            f"Read {blocks} blocks of {self._where['resource']} under lease {lease}.",
+            item=self._history.item,
+            lease=lease,
+            principal=grant.principal,
+            authority=self._record.authority(self._history, self._history.approved_by),
+            params={"blocks": blocks},
+            **self._where,
+        )
+
+    def closed(
+        self,
+        lease: str,
+        *,
+        phase: Literal["result", "failed", "abandoned"],
+        blocks: int,
+        bytes: int,  # noqa: A002 - the member's name in the custody log
+        retries: int,
+        first_request_id: str | None,
+        last_request_id: str | None,
+        error: Fault | None,
+    ) -> None:
+        intent = self._open.pop(lease)
+        params: dict[str, Any] = {"blocks": blocks, "bytes": str(bytes), "retries": retries}
+        if first_request_id and last_request_id:
+            params |= {"first_request_id": first_request_id, "last_request_id": last_request_id}
+        members = {"item": self._history.item, "lease": lease, "params": params, **self._where}
+        if phase == "result":
+            self._record.result(intent, f"{blocks} blocks were read under lease {lease}.", **members)
+        elif phase == "failed" and error is not None:
+            self._record.failed(
+                intent, f"Reading stopped after {blocks} blocks: {error.message}", error, **members
+            )
+        else:
+            self._record.abandoned(
+                intent,
+                f"Reading was interrupted after {blocks} blocks.",
+                "interrupted",
+                "stopped on request or with the agent",
+                **members,
+            )
