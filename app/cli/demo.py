@@ -64,16 +64,19 @@ def demo(
         "pid": ready["pid"],
     }
     if options.no_ui:
-        if session.json:
-            emit(told)
-        else:
-            fields([("case", told["case"]), ("config", told["config"]), ("clouds", told["pid"])])
-            say(
-                "Waiting; Ctrl+C ends the clouds."
-                if fresh
-                else "They were up already; Ctrl+C leaves them up."
-            )
-        return _until_interrupted(ready["pid"], fresh)
+
+        def announce() -> None:
+            if session.json:
+                emit(told)
+            else:
+                fields([("case", told["case"]), ("config", told["config"]), ("clouds", told["pid"])])
+                say(
+                    "Waiting; Ctrl+C "
+                    + ("ends the clouds." if fresh else "leaves the clouds up, as they were before.")
+                )
+            sys.stdout.flush()  # a program that reads the document need not wait for the end
+
+        return _until_interrupted(ready["pid"], fresh, announce)
     code = open_ui(case, session, "make demo" if os.environ.get("MAKELEVEL") else "jumpbag demo")
     _leave(case, session, ready["pid"])
     return code
@@ -169,14 +172,15 @@ def _new_case(session: Session, home: Path, config: Path, why: str) -> CaseFolde
     return made.case
 
 
-def _until_interrupted(pid: int, ours: bool) -> int:
-    """Wait; at the end, stop the clouds if it was this call that started them."""
+def _until_interrupted(pid: int, ours: bool, announce: Callable[[], None]) -> int:
+    """Announce, and wait; at the end, stop the clouds if it was this call that started them."""
 
     def stop(*_: object) -> None:
         raise KeyboardInterrupt
 
     signal.signal(signal.SIGTERM, stop)
     try:
+        announce()  # in here: who reads it may interrupt at once
         while Path(f"/proc/{pid}").exists():
             time.sleep(0.3)
     except KeyboardInterrupt:

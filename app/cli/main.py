@@ -144,9 +144,9 @@ def main(arguments: Sequence[str], *, open_ui: OpenUI, range_module: str, scenar
         named = _case_to_open(arguments)
         if named is not None:
             session = Session(argparse.Namespace(**{**vars(defaults), **named}))
-            return (
-                open_ui(session.case(), session, None) if session.options.case else _first_steps(session, open_ui)
-            )
+            if session.options.case:
+                return open_ui(session.case(), session, None)
+            return _first_steps(session, open_ui)
         options = parser().parse_args(list(arguments), namespace=defaults)
         session = Session(options)
         module, _, function = options.target_function.partition(":")

@@ -19,7 +19,7 @@ from providers.emulators.range import DEFAULT_SCENARIO, RangeThread
 from tests.e2e.cloud import Cloud
 from tests.e2e.conftest import NewCase
 from tests.e2e.packs import PAYMENTS
-from tests.e2e.processes import Process, gone
+from tests.e2e.processes import Process, gone, naming
 from tests.e2e.runner import Answer, Case, Jumpbag, one_line
 from tests.e2e.waiting import until
 from tests.tools import need
@@ -136,7 +136,8 @@ def test_info_has_every_setting_and_what_set_it(jumpbag: Jumpbag) -> None:
     file.parent.mkdir(parents=True)
     try:
         file.write_text(
-            '[agent]\nidle_exit = 77\n[aws]\nforensics_account = "111111111111"\nrole = "r"\nregions = ["eu-west-1"]\n'
+            "[agent]\nidle_exit = 77\n"
+            '[aws]\nforensics_account = "111111111111"\nrole = "r"\nregions = ["eu-west-1"]\n'
             '[aws.endpoints]\nsts = "https://127.0.0.1:1"\n'
         )
         told = told_by_info(jumpbag)
@@ -168,7 +169,7 @@ def test_a_kind_or_cloud_that_is_none_is_refused(done: Case) -> None:
 
 def test_an_item_is_named_once_it_is_sealed(new_case: NewCase, cloud: Cloud) -> None:
     case = new_case(cloud, workers=1)
-    cloud.faults(latency_ms=200)
+    cloud.faults(latency_ms=[250, 300])
     acq = case.acquire(case.volumes()["many"])
     until("an item's id is set aside", lambda: (row := case.row(acq)) is not None and row.item)
     case.run("pause", acq).ok()
@@ -197,7 +198,7 @@ def test_a_lease_is_dropped_on_request(done: Case) -> None:
     lease = live[-1]["id"]
     assert done.run("lease revoke", lease).ok().json["lease"] == lease
     assert {row["id"]: row["state"] for row in done.run("leases").ok().json}[lease] == "revoked"
-    assert done.run("lease revoke", lease).refused(4)["next"]
+    assert done.run("lease revoke", lease).refused(2)["next"]
     done.settled()
     done.verified()
     done.run("accounts").ok()
@@ -441,8 +442,10 @@ def test_a_demo_ends_its_own_clouds_and_a_guest_leaves_them(jumpbag: Jumpbag, pa
     finally:
         for process in (first, again):
             if process is not None and process.poll() is None:
-                process.send_signal(signal.SIGTERM)
+                process.kill()
                 process.communicate(timeout=15)
+        for left in naming(str(tmp_path / "demo")):
+            left.kill()
 
 
 def test_without_a_terminal_there_is_no_ui(done: Case, jumpbag: Jumpbag) -> None:

@@ -178,10 +178,11 @@ async def test_the_plan_scrolls_while_the_focus_is_on_a_button(desk: OpenDesk) -
         await d.press("end")
         await d.sees("instance store /dev/nvme1n1")
         assert "PgDn more" not in d.text and d.app.focused is not None and d.app.focused.id == "cancel"
+        bottom = page.scroll_offset.y
         d.app.screen.query_one("#reason").focus()
         await d.pilot.pause()
         await d.press("j", "pageup")  # a letter is the reason's, a page key the plan's
-        assert d.app.screen.query_one("#reason", Input).value == "j" and page.scroll_offset.y == 0
+        assert d.app.screen.query_one("#reason", Input).value == "j" and page.scroll_offset.y < bottom
 
 
 def test_the_seeded_plan_is_a_plan_of_two_accounts() -> None:

@@ -161,7 +161,7 @@ async def test_only_disks_are_planned(desk: OpenDesk) -> None:
         rows = d.app.workbench.resources.rows
         rows.go_to(next(key for key in map(rows.source.key, range(len(rows.source))) if key.endswith(WEB)))
         await d.press("a")
-        await d.sees("It has 2 disks: put the cursor on one of them")
+        await d.sees("This is an instance. It has 2 disks")
         await d.press("home", "a")  # an instance with one disk stands for it
         assert isinstance(d.app.screen, PlanScreen)
         assert d.commands.called("plan") == [
@@ -369,13 +369,13 @@ async def test_stopping_the_agent_is_a_separate_confirmed_command(desk: OpenDesk
         await d.press("S")
         d.app.screen.query_one("#word").focus()
         await d.pilot.pause()
-        await d.sees("Unfinished acquisitions go on by themselves when the agent starts again.")
+        await d.sees("Unfinished acquisitions go on by themselves when the agent starts")
         await d.type("IR-42")
         await d.press("enter", "enter")
         assert d.commands.called("stop") == [{}]
         assert d.app.return_value == (
-            "The agent has stopped. A-0006, A-0007 (62 %) and A-0008 (41 %) go on by themselves when the agent "
-            "starts again. `jumpbag IR-42` comes back."
+            "The agent has stopped. A-0006 (60 %), A-0007 (62 %) and A-0008 (41 %) go on by themselves when the "
+            "agent starts again. `jumpbag IR-42` comes back."
         )
 
 
