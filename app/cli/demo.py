@@ -46,17 +46,14 @@ def demo(
     private_directory(home)
     if not options.no_ui and not sys.stdout.isatty():
         raise Usage("the UI needs a terminal", next="run it in one, or give --no-ui")
-    up = _running(home)
-    fresh = up is None or up.get("scenario") != str(scenario)
-    if up is None or fresh:
+    ready = _running(home)
+    fresh = ready is None
+    if ready is None:
         say("Starting the embedded clouds …")
-        ready = _start(home, scenario, module)
-    else:
-        ready = up
-    case = _newest(home) if not fresh else None
-    if case is None:
-        why = "have ended" if up is None else "serve another scenario"
-        case = _new_case(session, home, Path(ready["config"]), why)
+        ready = _start(home, scenario, module, hosted=options.no_ui)
+    elif ready.get("scenario") != str(scenario):
+        raise Usage(f"the clouds in {home} serve another scenario", next="give another --dir, or end those first")
+    case = (None if fresh else _newest(home)) or _new_case(session, home, Path(ready["config"]))
     told = {
         "case": str(case.path),
         "config": ready["config"],
@@ -78,7 +75,7 @@ def demo(
 
         return _until_interrupted(ready["pid"], fresh, announce)
     code = open_ui(case, session, "make demo" if os.environ.get("MAKELEVEL") else "jumpbag demo")
-    _leave(case, session, ready["pid"])
+    _leave(case, session, None if ready.get("hosted") else ready["pid"])
     return code
 
 
@@ -99,7 +96,8 @@ def _running(home: Path) -> dict[str, Any] | None:
     return ready if os.fsencode(str(home / "clouds")) in line.split(b"\0") else None
 
 
-def _start(home: Path, scenario: Path, module: str) -> dict[str, Any]:
+def _start(home: Path, scenario: Path, module: str, *, hosted: bool) -> dict[str, Any]:
+    """``hosted``: a `demo --no-ui` waits beside these clouds and ends them itself."""
     ready_file = home / "ready.json"
     ready_file.unlink(missing_ok=True)
     problems = home / "clouds.log"
@@ -128,7 +126,7 @@ def _start(home: Path, scenario: Path, module: str) -> dict[str, Any]:
             raise _why(problems)
         time.sleep(0.05)
     ready: dict[str, Any] = json.loads(ready_file.read_text("utf-8"))
-    ready["scenario"] = str(scenario)
+    ready |= {"scenario": str(scenario), "hosted": hosted}
     ready_file.write_text(json.dumps(ready), "utf-8")
     return ready
 
@@ -154,12 +152,12 @@ def _newest(home: Path) -> CaseFolder | None:
     return max(listing(home / "cases"), key=_number, default=None)
 
 
-def _new_case(session: Session, home: Path, config: Path, why: str) -> CaseFolder:
-    """A case for new clouds: an earlier one knows old endpoints, and ``why`` says what became of those."""
+def _new_case(session: Session, home: Path, config: Path) -> CaseFolder:
+    """A case for new clouds: an earlier one knows old endpoints."""
     cases = home / "cases"
     earlier = _newest(home)
     if earlier is not None:
-        say(f"The clouds of {earlier.id} {why}; it stays in {cases}. This is a new case on new clouds.")
+        say(f"The clouds of {earlier.id} have ended; it stays in {cases}. This is a new case on new clouds.")
     made = create(
         f"IR-{max(41, _number(earlier) if earlier else 0) + 1}",
         title="Demo: a web shell on web-01",
@@ -190,8 +188,8 @@ def _until_interrupted(pid: int, ours: bool, announce: Callable[[], None]) -> in
     return 0
 
 
-def _leave(case: CaseFolder, session: Session, pid: int) -> None:
-    """With nothing running, nothing stays: neither the agent nor the clouds."""
+def _leave(case: CaseFolder, session: Session, pid: int | None) -> None:
+    """With nothing running, nothing stays: neither agent nor clouds (``pid``; None if others host them)."""
     from app.client.launch import connect
     from app.faults import AgentGone
 
@@ -215,8 +213,8 @@ def _leave(case: CaseFolder, session: Session, pid: int) -> None:
         running = asyncio.run(ask())
     except Fault:
         running = 1
-    if running == 0:
+    if running == 0 and pid is not None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGTERM)
-    else:
+    elif running:
         say("The embedded clouds stay up for it, an hour without a call at most.")

@@ -92,7 +92,10 @@ def step_lines(plan: Plan, names: Mapping[AccountKey, str], width: int, look: Lo
 
 def _row(parts: Sequence[Span], sizes: Sequence[int], look: Look) -> list[Line]:
     """Columns side by side, each wrapped into its width."""
-    pieces = [wrap(text, room) for (text, _), room in zip(parts, sizes, strict=True)]
+    pieces = [
+        [text] if cell_len(text) <= room else wrap(text, room)
+        for (text, _), room in zip(parts, sizes, strict=True)
+    ]
     out: list[Line] = []
     for row in range(max(len(one) for one in pieces)):
         line = [
