@@ -14,6 +14,8 @@ import msgspec
 from app.model import Account, Acquisition, EvidenceItem, Lease, Resource
 from app.model.view import AgentFacts, CaseFacts, CustodyFacts, Scan, StepRow
 
+_BUSY_MS = 500
+
 
 class ReadModel:
     """``case.sqlite``. Each topic has a revision that rises with every change of it.
@@ -26,7 +28,7 @@ class ReadModel:
         path.chmod(0o600)
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=OFF")
-        self._db.execute("PRAGMA busy_timeout=500")
+        self._db.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
         self._db.executescript(files("app.case").joinpath("schema.sql").read_text("utf-8"))
         self._depth = 0
         self.behind = False
@@ -43,9 +45,10 @@ class ReadModel:
             return
         self._depth = 1
         try:
-            self._db.execute("BEGIN IMMEDIATE")
+            began = self._begin()
             yield
-            self._db.execute("COMMIT")
+            if began:
+                self._db.execute("COMMIT")
         except sqlite3.DatabaseError:
             self.behind = True
             self._undo()
@@ -54,6 +57,19 @@ class ReadModel:
             raise
         finally:
             self._depth = 0
+
+    def _begin(self) -> bool:
+        """Whether a transaction is open now. Without one the batch's writes do not wait: they are lost or bare,
+        and :attr:`behind` stands. While it does, no batch waits, so that a locked file cannot slow the agent."""
+        try:
+            self._db.execute(f"PRAGMA busy_timeout={0 if self.behind else _BUSY_MS}")
+            self._db.execute("BEGIN IMMEDIATE")
+        except sqlite3.DatabaseError:
+            self.behind = True
+            with suppress(sqlite3.DatabaseError):
+                self._db.execute("PRAGMA busy_timeout=0")
+            return False
+        return True
 
     def _undo(self) -> None:
         if self._db.in_transaction:

@@ -10,13 +10,14 @@ import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from datetime import timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from app.case.folder import read
-from app.clock import SystemClock, parse_stamp, stamp
+from app.clock import SystemClock, stamp
 from app.custody import Ledger, load
 from app.locations import Locations
 from tests.e2e.cloud import Cloud
@@ -62,12 +63,14 @@ def states(case: Case, acq: str) -> list[str]:
     return [body["params"]["state"] for body in case.events("acquisition.finish", acq=acq)]
 
 
+source_sha256 = cache(padded_sha256)
+
+
 def sealed_whole(case: Case, pack: Path, image: str, item: str = "E-0001") -> None:
     """The sealed image is the source to the last byte, and nothing is said against the case."""
-    wanted = padded_sha256(pack / "disks" / image, GIB)
     seal = case.events("evidence.seal", phase="result", item=item)
-    assert [digest["hex"] for digest in seal[0]["digests"] if digest["of"] == "data/disk.raw"] == [wanted]
-    assert case.image_sha256(item) == wanted
+    wanted = [source_sha256(pack / "disks" / image, GIB)]
+    assert [digest["hex"] for digest in seal[0]["digests"] if digest["of"] == "data/disk.raw"] == wanted
     case.settled()
     case.verified()
 
@@ -120,12 +123,13 @@ def test_a_row_of_the_engine_does_not_make_an_image_complete(
         forged = done | {"function_id": done["function_id"] + 1, "function_name": "step 3", "output": told}
         marks = ", ".join("?" * len(forged))
         engine.execute(
-            f"INSERT INTO operation_outputs ({', '.join(forged)}) VALUES ({marks})",  # noqa: S608 - its own columns
+            f"INSERT INTO operation_outputs ({', '.join(forged)}) VALUES ({marks})",
             list(forged.values()),
         )
     case.run("resume", acq).ok()
     case.reached(acq, "done")
     assert cloud.blocks(snapshot)[1] == 192
+    assert case.image_sha256() == source_sha256(pack / "disks" / "many.raw", GIB)
     sealed_whole(case, pack, "many.raw")
 
 
@@ -247,7 +251,8 @@ def test_an_approval_that_ends_while_it_reads_holds_it(new_case: NewCase, cloud:
     volume = case.volumes()["many"]
     cloud.faults(latency_ms=READING)
     acq = case.acquire(volume)
-    cloud.faults(latency_ms=[900, 940])
+    until("it reads", lambda: case.events("evidence.read", phase="intent"))
+    cloud.faults(latency_ms=[900, 940])  # twelve seconds of blocks
     row = case.reached(acq, "interrupted")
     assert row.error and "approval" in row.error and row.next
     until("the run is closed", lambda: case.events("evidence.read", phase="abandoned"))
