@@ -30,10 +30,10 @@ demo: venv  ## embedded cloud, a demo case, and the UI
 	@$(BIN)/jumpbag demo
 
 test: venv  ## the suite
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist loadscope
 
 test-slow: venv  ## the long matrices
-	@$(BIN)/python -m pytest -m slow
+	@$(BIN)/python -m pytest -n 2 --dist loadscope -m slow
 
 check: venv  ## ruff, mypy, import-linter
 	@$(BIN)/ruff check .

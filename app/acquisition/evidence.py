@@ -14,7 +14,7 @@ from app.acquisition.record import History, Record
 from app.credentials.broker import Holding
 from app.custody import check_bag
 from app.faults import Broken, Fault
-from app.model import Step, TransferSpec
+from app.model import TransferSpec
 from app.transfer.bag import BLOCKS, TAG_MANIFEST, BagDigests, FileDigest
 from app.transfer.hashing import ImageDigests, hash_image
 from app.transfer.storage import IMAGE
@@ -95,18 +95,29 @@ async def whole(work: Coroutine[Any, Any, T]) -> T:
 
 
 class ReadRuns:
-    """Custody of a download: one ``evidence.read`` for each lease that blocks were read under."""
+    """Custody of a download: one ``evidence.read`` for each lease that blocks were read under.
+
+    ``permit`` is asked right before an intent, as in :class:`app.acquisition.steps.StepRunner`: listing and
+    looking through an image that is there may outlast the approval.
+    """
 
     def __init__(
-        self, record: Record, history: History, step: Step, where: dict[str, str], holding: Holding
+        self,
+        record: Record,
+        history: History,
+        where: dict[str, str],
+        holding: Holding,
+        permit: Callable[[History], None],
     ) -> None:
         self._record = record
+        self._permit = permit
         self._history = history
         self._where = where
         self._holding = holding
         self._open: dict[str, Any] = {}
 
     def opened(self, lease: str, blocks: int) -> None:
+        self._permit(self._history)
         grant = self._holding.current()
         self._open[lease] = self._record.intent(
             "evidence.read",

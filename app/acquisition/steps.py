@@ -237,7 +237,7 @@ class StepRunner:
                 step=step,
                 context=self.context(history),
                 leases=holding,
-                runs=ReadRuns(self._record, history, step, self._where(history, step), holding),
+                runs=ReadRuns(self._record, history, self._where(history, step), holding, self._permit),
                 on_meter=meter,
                 workers=self._case.settings.agent.workers or None,
                 clock=self._clock,

