@@ -70,20 +70,6 @@ def measure(bag: Path, sealed: str) -> BagDigests:
     )
 
 
-async def in_thread(work: Callable[[threading.Event], T]) -> T:
-    """Run in a thread; cancelled, the thread is told to stop and waited for."""
-    stop = threading.Event()
-    task = asyncio.create_task(asyncio.to_thread(work, stop))
-    try:
-        return await asyncio.shield(task)
-    except asyncio.CancelledError:
-        stop.set()
-        await asyncio.wait({task})
-        if not task.cancelled():
-            task.exception()
-        raise
-
-
 async def whole(work: Coroutine[Any, Any, T]) -> T:
     """Run to the end whatever is wished meanwhile: what was begun under an intent gets its outcome."""
     task = asyncio.create_task(work)

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from app.acquisition.board import Board
-from app.acquisition.evidence import Places, ReadRuns, hash_at_rest, in_thread, measure, whole
+from app.acquisition.evidence import Places, ReadRuns, hash_at_rest, measure, whole
 from app.acquisition.record import History, Record
 from app.case.folder import CaseFolder
 from app.clock import Clock, stamp
@@ -18,6 +18,7 @@ from app.faults import Broken, CredentialExpired, Fault
 from app.model import Step
 from app.ports import Grant, Made, Provider, StepContext
 from app.transfer.bag import BagDigests, BagInfo, close_bag, write_bag
+from app.transfer.checking import in_thread
 from app.transfer.meter import Meter
 from app.transfer.transfer import JOURNAL, Transfer, expected_digests
 
