@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import shutil
@@ -21,6 +20,7 @@ from app.case.folder import CaseFolder
 from app.cli.output import emit, fields, table
 from app.cli.session import Session, run
 from app.client.feed import Feed
+from app.custody.host import clock_state
 from app.faults import Fault, Usage
 
 Check = tuple[str, bool, str, str]
@@ -46,35 +46,13 @@ def doctor(session: Session) -> int:
     return 0 if all(row["ok"] for row in rows) else 1
 
 
-class _Timex(ctypes.Structure):
-    """The head of struct timex (adjtimex(2)); the rest is padding."""
-
-    _fields_ = (
-        ("modes", ctypes.c_uint),
-        ("offset", ctypes.c_long),
-        ("freq", ctypes.c_long),
-        ("maxerror", ctypes.c_long),
-        ("esterror", ctypes.c_long),
-        ("status", ctypes.c_int),
-        ("rest", ctypes.c_byte * 256),
-    )
-
-
 def _clock() -> Check:
-    state = _Timex()
-    code = ctypes.CDLL(None, use_errno=True).adjtimex(ctypes.byref(state))
-    synced = code >= 0 and not state.status & 0x40  # STA_UNSYNC
-    detail = (
-        f"synchronised, error at most {state.maxerror / 1000:.0f} ms"
-        if synced
-        else "the kernel says: not synchronised"
-    )
-    return (
-        "clock",
-        synced,
-        detail,
-        "" if synced else "run chrony or systemd-timesyncd; every event says which it was",
-    )
+    """The very reading that each custody event carries."""
+    state = clock_state()
+    if not state["sync"]:
+        fix = "run chrony or systemd-timesyncd; every event says which it was"
+        return "clock", False, "the kernel says: not synchronised", fix
+    return "clock", True, f"synchronised, error at most {state['max_err_us'] / 1000:.0f} ms", ""
 
 
 def _terminal() -> Check:
