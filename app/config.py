@@ -72,12 +72,16 @@ class AwsEndpoints(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ebs: str | None = None
     organizations: str | None = None
     kms: str | None = None
+    iam: str | None = None
 
 
 class Aws(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Access to AWS. ``role`` is assumed in each account; ``tag`` makes a resource eligible.
 
     ``accounts`` absent: AWS Organizations is asked. ``regions`` empty: each account is asked.
+    ``evidence_key`` is the alias of a customer managed KMS key that every account has in each region: in the
+    forensics account what copies are encrypted under, elsewhere what a snapshot is encrypted under anew when its
+    own key cannot be shared. ``evidence_region``: where copies go; absent, they stay in the source's region.
     """
 
     forensics_account: str
@@ -91,6 +95,8 @@ class Aws(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     home_region: str = "us-east-1"
     regions: list[str] = []
     lease_seconds: int = 3600
+    evidence_key: str = "alias/jumpbag-evidence"
+    evidence_region: str | None = None
     accounts: list[AwsAccount] | None = None
     endpoints: AwsEndpoints = AwsEndpoints()
 
@@ -204,6 +210,11 @@ def _check_aws(aws: Aws, source: str) -> None:
     if not re.fullmatch(r"[\w+=,.@/-]{1,512}", aws.role):
         raise Usage(
             f"{source}: aws.role {visible(aws.role)!r} is not a role name", next="give the name, not the ARN"
+        )
+    if not re.fullmatch(r"alias/(?!aws/)[A-Za-z0-9/_-]{1,250}", aws.evidence_key):
+        raise Usage(
+            f"{source}: aws.evidence_key {visible(aws.evidence_key)!r} is not the alias of a key of your own",
+            next='write it like "alias/jumpbag-evidence"',
         )
     if not 900 <= aws.lease_seconds <= 43200:
         raise Usage(f"{source}: aws.lease_seconds is {aws.lease_seconds}", next="STS takes 900 to 43200")

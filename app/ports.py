@@ -23,12 +23,14 @@ class Scope:
     """What a provider is told about its case.
 
     ``pace(account, service)`` waits for a slot of that account's token bucket for that service.
+    ``used(lease, action)`` counts a call that was sent under a lease ("ec2:CreateSnapshot").
     """
 
     case: str
     examiner: str
     clock: Clock
     pace: Callable[[str, str], Awaitable[None]]
+    used: Callable[[str, str], None] = lambda lease, action: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +140,10 @@ class Identity(Protocol):
         """The role that is assumed there (an ARN on AWS)."""
         ...
 
+    async def lifetime(self, seconds: int) -> tuple[int, str]:
+        """The lifetime that would be asked for instead of ``seconds``, and why it is another ("" if it is not)."""
+        ...
+
     async def issue(self, request: LeaseRequest) -> Grant:
         """One credential, straight from the cloud's token service."""
         ...
@@ -161,13 +167,36 @@ class Inventory(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class PlanRequest:
+    """What somebody wants acquired. ``target`` is the provider's id of the disk or instance.
+
+    ``route`` is auto, direct, copy, preserve, preserve-direct or preserve-copy (preserve chooses where the
+    snapshot is kept; the other two say it). ``lock_days``: keep the snapshot that stays from being deleted for
+    so many days; 0 does not.
+    """
+
+    kind: str
+    account: Account
+    region: str
+    target: str
+    route: str = "auto"
+    lock_days: int = 0
+
+
+Observe = Callable[[str], Awaitable[Grant]]
+"""Account id -> a grant that may look there and no more."""
+
+
 class Planner(Protocol):
     """Decides the route. Reads only."""
 
-    async def plan(self, kind: str, account: Account, region: str, target: str, route: str, grant: Grant) -> Plan:
+    async def plan(self, request: PlanRequest, observe: Observe) -> Plan:
         """A plan with ``leases`` empty (the core derives them from the steps' permissions).
 
-        Refused when the target is not tagged for forensics; Usage when kind or route is not possible.
+        Refused when the target is not tagged for forensics, or when what is asked for is bound to fail (a key
+        that may not be used, a snapshot that cannot be shared): the fault says what would mend it. Usage when
+        kind or route does not exist.
         """
         ...
 
@@ -175,8 +204,18 @@ class Planner(Protocol):
 class Actuator(Protocol):
     """Performs the cloud calls of a plan. Idempotent by client token and tags."""
 
+    async def rehearse(self, step: Step, rehearsed: Step, context: StepContext, grant: Grant) -> str | None:
+        """Ask whether ``rehearsed`` would be allowed; the request id. Denied or another fault when it would not.
+
+        Nothing is changed by it.
+        """
+        ...
+
     async def find(self, step: Step, context: StepContext, grant: Grant) -> Made | None:
-        """What an earlier try of this very step made, or None."""
+        """What this very step brings about, if it is so already (by an earlier try, or by somebody else), or None.
+
+        For a step that takes something back: what says that it is gone.
+        """
         ...
 
     async def perform(self, step: Step, context: StepContext, grant: Grant) -> Made:
@@ -191,8 +230,32 @@ class Actuator(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A file of a collected configuration: a plain relative name ("ec2/describe-instances.json"), its bytes, the
+    call that gave it and its request id. ``gap``: there is nothing to store, and this is why."""
+
+    name: str
+    content: bytes
+    call: str
+    request_id: str | None = None
+    gap: str = ""
+
+
+class Collector(Protocol):
+    """Reads what describes a resource and is in none of its disks."""
+
+    def collect(self, step: Step, context: StepContext, grant: Callable[[], Grant]) -> AsyncIterator[Part]:
+        """The parts, each whole. What does not exist is a gap; what is refused raises Denied."""
+        ...
+
+
 class BlockSource(Protocol):
     """The allocated blocks of a snapshot."""
+
+    def snapshot(self, step: Step, context: StepContext) -> str:
+        """The id of the snapshot that a download step reads; Usage if its maker has not run."""
+        ...
 
     def fetch_spec(self, step: Step, context: StepContext) -> FetchSpec: ...
 
@@ -212,6 +275,7 @@ class Provider(Protocol):
     inventory: Inventory
     planner: Planner
     actuator: Actuator
+    collector: Collector
     blocks: BlockSource
 
     async def close(self) -> None: ...

@@ -15,6 +15,7 @@ from app.faults import AgentGone, Fault
 from app.model.view import CaseSnapshot
 from screens.keymap import bindings, hints
 from screens.present import leases
+from screens.present.acquisitions import nothing_lost
 from screens.present.cells import Line
 from screens.present.context import beat_age, stale
 from screens.present.durations import age
@@ -44,7 +45,7 @@ class CaseScreen(Screen[Result]):
         (100, "-w100"),
         (160, "-w160"),
     ]
-    VERTICAL_BREAKPOINTS = [(0, "-h0"), (SMALLEST[1], "-h15")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-h0"), (SMALLEST[1], "-h15"), (30, "-h30")]  # noqa: RUF012
 
     @property
     def bench(self) -> Workbench:
@@ -142,23 +143,22 @@ def problems(
         todo = look.clean(fault.next, 200) if fault and not isinstance(fault, AgentGone) else ""
         wait = bench.link.retry_in
         again = "being started again" + (f", next try in {wait} s" if wait else " now")
-        out.append((f"Not connected to the agent: {why}", todo or f"it is {again}; what is shown may be old"))
+        out.append(
+            Problem(f"Not connected to the agent: {why}", todo or f"it is {again}; what is shown may be old")
+        )
     elif stale(snapshot, now):
         old = age(beat_age(snapshot, now) or 0)
-        out.append((f"No sign of the agent for {old}", "it is being asked; what is shown may be old"))
+        out.append(Problem(f"No sign of the agent for {old}", "it is being asked; what is shown may be old"))
     if snapshot.agent.state == "locked":
-        out.append(
-            ("The custody signing key is locked: nothing can be started", "unlock it with the agent's passphrase")
-        )
+        locked = "The custody signing key is locked: nothing can be started"
+        out.append(Problem(locked, "unlock it with the agent's passphrase"))
     if snapshot.agent.problem:
-        out.append((look.clean(snapshot.agent.problem, 400), ""))
+        out.append(Problem(look.clean(snapshot.agent.problem, 400)))
+    keys = f"s signed in: go on now {look.dot} d details"
     for one in waiting(snapshot.acquisitions):
         if one.state == "waiting_for_credentials":
-            why = look.clean(one.error or "its credentials ended", 300)
-            out.append(
-                (
-                    f"{look.clean(one.id)} waits: {why}",
-                    look.clean(one.next or "sign in; it goes on by itself", 200),
-                )
-            )
+            why = look.clean(one.error or "its credentials ended", 300).rstrip(".")
+            todo = look.clean(one.next or "sign in; it goes on by itself", 300)
+            out.append(Problem(f"{look.clean(one.id)} waits: {why}", todo, nothing_lost(one), keys))
+            keys = ""
     return out

@@ -213,15 +213,15 @@ class Workbench(OneKeyAtATime[str]):
         said = "" if quietly else f"Asking the clouds for {scope}; they appear as they come."
         self.order("inventory.refresh", {"scope": scope, "accounts": accounts, "wait": False}, said)
 
-    def plan(self, target: str, crumb: str) -> None:
-        """The plan of a disk."""
+    def plan(self, kind: str, target: str, crumb: str) -> None:
+        """The plan of a disk or an instance."""
 
         def started(acquisition: str | None) -> None:
             if acquisition:
                 self.say(f"{self.look.clean(acquisition)} is queued.")
                 self.workbench.show_acquisition(acquisition)
 
-        self.push_screen(PlanScreen(target, crumb), started)
+        self.push_screen(PlanScreen(kind, target, crumb), started)
 
     def open_acquisition(self, acquisition: str) -> None:
         """Its steps and custody lines."""
@@ -258,6 +258,20 @@ class Workbench(OneKeyAtATime[str]):
     def action_leases(self) -> None:
         if not isinstance(self.screen, LeaseScreen):
             self.push_screen(LeaseScreen())
+
+    def action_signed_in(self) -> None:
+        held = [one for one in self.snapshot.acquisitions if one.state == "waiting_for_credentials"]
+        if not held:
+            self.say("Nothing waits for credentials.")
+        for one in held:
+            self.order("acquisition.resume", {"acquisition": one.id, "reason": ""}, f"{one.id} asks again.")
+
+    def action_waiting(self) -> None:
+        held = next((one for one in self.snapshot.acquisitions if one.state == "waiting_for_credentials"), None)
+        if held is None:
+            self.say("Nothing waits for credentials.")
+        elif not (isinstance(self.screen, AcquisitionScreen) and held.id in self.screen.crumbs):
+            self.open_acquisition(held.id)
 
     def action_help_quit(self) -> None:
         self.say("q detaches; what runs goes on.")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -28,8 +29,8 @@ class Board:
         self._steps: dict[str, dict[str, StepRow]] = {}
         self._dirty: set[str] = set()
 
-    def open(self, acq: str, plan: Plan, item: str | None, **fields: Any) -> None:
-        """Put an acquisition on the board."""
+    def open(self, acq: str, plan: Plan, items: Sequence[str], **fields: Any) -> None:
+        """Put an acquisition on the board; ``items`` are the evidence ids set aside for it."""
         first = plan.steps[0]
         self._rows[acq] = Acquisition(
             id=acq,
@@ -39,8 +40,9 @@ class Board:
             cloud=plan.target.cloud,
             account=plan.target.account,
             route=plan.route,
-            item=item,
-            bytes_total=plan.transfer.size_bytes if plan.transfer else None,
+            item=items[0] if items else None,
+            items=tuple(items),
+            bytes_total=plan.image_bytes or None,
             **{"state": "queued", "step": first.title, "step_no": 1, "step_count": len(plan.steps), **fields},
         )
         self._steps[acq] = {

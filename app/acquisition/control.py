@@ -51,19 +51,25 @@ class Control:
         """Why the step does not run: "", "cancel", "paused", "hold" or "waiting"."""
         for name in ("cancel", "hold", "paused", "waiting"):
             if getattr(self, f"_{name}"):
-                return name if name != "cancel" else "cancel"
+                return name
         return ""
+
+    def stops(self, *, undoing: bool) -> bool:
+        """Whether what runs must stop; ``undoing`` goes on in spite of the wish to cancel and of a pause."""
+        if undoing:
+            return self._hold or self._waiting
+        return bool(self.stopped)
 
     async def changed(self) -> None:
         """Returns at the next change."""
         self._news.clear()
         await self._news.wait()
 
-    async def gate(self) -> Gate:
+    async def gate(self, *, undoing: bool = False) -> Gate:
         """Waits while the step may not run."""
         while True:
-            if self._cancel and not self._hold:
+            if self._cancel and not self._hold and not undoing:
                 return "cancel"
-            if not (self._paused or self._hold or self._waiting):
+            if not (self._hold or self._waiting or (self._paused and not undoing)):
                 return "run"
             await self.changed()

@@ -22,7 +22,7 @@ Execute = Callable[[str, int, str], Awaitable[Outcome]]
 Finish = Callable[[str, int, Outcome], Awaitable[Outcome]]
 Steps = Callable[[str], list[str]]
 
-PLAN_VERSION = "plan-1"
+PLAN_VERSION = "plan-2"
 """Raised only when the interpreter below would read an older plan differently."""
 QUEUE = "acquisitions"
 _UNFINISHED = ["PENDING", "ENQUEUED", "DELAYED"]

@@ -15,7 +15,7 @@ from app.credentials.broker import Holding
 from app.custody import check_bag
 from app.faults import Broken, Fault
 from app.model import TransferSpec
-from app.transfer.bag import BLOCKS, TAG_MANIFEST, BagDigests, FileDigest
+from app.transfer.bag import BLOCKS, TAG_MANIFEST, BagDigests, FileDigest, close_bag
 from app.transfer.hashing import ImageDigests, hash_image
 from app.transfer.storage import IMAGE
 from app.transfer.transfer import expected_digests
@@ -62,6 +62,8 @@ def measure(bag: Path, sealed: str) -> BagDigests:
     if digest(TAG_MANIFEST).sha256 != sealed:
         raise Broken(f"{bag.name} is not the bag that was about to be sealed", next="keep it, and acquire again")
     image = bag / IMAGE
+    if not image.exists():
+        return BagDigests(tag_manifest=digest(TAG_MANIFEST), image=None, blocks=None)
     listed = (bag / "manifest-sha256.txt").read_text("utf-8").split()[0]
     return BagDigests(
         tag_manifest=digest(TAG_MANIFEST),
@@ -80,35 +82,68 @@ async def whole(work: Coroutine[Any, Any, T]) -> T:
         return task.result()
 
 
+async def close_sealed(
+    record: Record,
+    history: History,
+    where: dict[str, str],
+    item: str,
+    places: Places,
+    digests: BagDigests,
+    intended: str,
+    done: str,
+    coverage: dict[str, Any] | None,
+) -> None:
+    """Close a bag under custody: from the seal's intent to its outcome."""
+    intent = record.intent(
+        "evidence.seal",
+        intended,
+        item=item,
+        authority=record.authority(history, history.approved_by),
+        params={"tagmanifest_sha256": digests.tag_manifest.sha256},
+        **where,
+    )
+    try:
+        await asyncio.to_thread(close_bag, places.partial, places.final)
+    except Exception as error:
+        fault = error if isinstance(error, Fault) else Broken(f"the bag cannot be closed: {error}")
+        record.failed(intent, f"{item} was not sealed: {fault.message}.", fault)
+        raise fault from error
+    record.result(intent, done, digests=digests.custody(), coverage=coverage)
+
+
 class ReadRuns:
     """Custody of a download: one ``evidence.read`` for each lease that blocks were read under.
 
-    ``permit`` is asked right before an intent, as in :class:`app.acquisition.steps.StepRunner`: listing and
-    looking through an image that is there may outlast the approval.
+    ``permit`` is asked right before an intent: listing and looking through an image that is there may outlast
+    the approval. Blocks are counted under ``call`` as used by their lease.
     """
 
     def __init__(
         self,
         record: Record,
         history: History,
+        item: str,
         where: dict[str, str],
         holding: Holding,
-        permit: Callable[[History], None],
+        permit: Callable[[], None],
+        call: str,
     ) -> None:
         self._record = record
         self._permit = permit
         self._history = history
+        self._item = item
         self._where = where
         self._holding = holding
+        self._call = call
         self._open: dict[str, Any] = {}
 
     def opened(self, lease: str, blocks: int) -> None:
-        self._permit(self._history)
+        self._permit()
         grant = self._holding.current()
         self._open[lease] = self._record.intent(
             "evidence.read",
             f"Read {blocks} blocks of {self._where['resource']} under lease {lease}.",
-            item=self._history.item,
+            item=self._item,
             lease=lease,
             principal=grant.principal,
             authority=self._record.authority(self._history, self._history.approved_by),
@@ -129,10 +164,11 @@ class ReadRuns:
         error: Fault | None,
     ) -> None:
         intent = self._open.pop(lease)
+        self._holding.count(lease, self._call, blocks + retries)
         params: dict[str, Any] = {"blocks": blocks, "bytes": str(bytes), "retries": retries}
         if first_request_id and last_request_id:
             params |= {"first_request_id": first_request_id, "last_request_id": last_request_id}
-        members = {"item": self._history.item, "lease": lease, "params": params, **self._where}
+        members = {"item": self._item, "lease": lease, "params": params, **self._where}
         if phase == "result":
             self._record.result(intent, f"{blocks} blocks were read under lease {lease}.", **members)
         elif phase == "failed" and error is not None:

@@ -36,15 +36,16 @@ class History:
     approved_by: str
     valid_until: str
     reason: str
-    item: str | None = None
+    items: dict[str, str] = field(default_factory=dict)  # key of the plan's item -> evidence id
     attempt: int = 0
     wish: Wish = "run"
     finished: str | None = None
     error: dict[str, Any] | None = None
     started: str = ""
     made: dict[str, Made] = field(default_factory=dict)
-    blocks: int = 0  # read so far, by the outcomes of evidence.read
-    sealing: str | None = None  # the tag manifest's SHA-256 that the newest evidence.seal intent named
+    blocks: dict[str, int] = field(default_factory=dict)  # evidence id -> read so far
+    sealing: dict[str, str] = field(default_factory=dict)  # evidence id -> tag manifest of its newest intent
+    leases: list[str] = field(default_factory=list)  # issued for it, in order
 
     @property
     def running(self) -> bool:
@@ -72,6 +73,7 @@ class Record:
         self._ledger = ledger
         self._model = model
         self._highest = {"A": 0, "E": 0, "L": 0}
+        self._collected: dict[str, int] = {}  # evidence id -> bytes of its files
         self._watchers: list[Callable[[dict[str, Any]], None]] = []
 
     # -- reading back ---------------------------------------------------------------------------
@@ -120,11 +122,13 @@ class Record:
         if body is None:
             return
         self.last_ts = body["ts"]
-        for member in ("acq", "item", "lease"):
-            if member in body:
-                letter, _, number = str(body[member]).partition("-")
-                if letter in self._highest and number.isdigit():
-                    self._highest[letter] = max(self._highest[letter], int(number))
+        named = [body[member] for member in ("acq", "item", "lease") if member in body]
+        if body["op"] == "acquisition.start":
+            named += body.get("params", {}).get("items", {}).values()
+        for name in named:
+            letter, _, number = str(name).partition("-")
+            if letter in self._highest and number.isdigit():
+                self._highest[letter] = max(self._highest[letter], int(number))
         handler = getattr(self, "_on_" + body["op"].replace(".", "_"), None)
         if handler is not None:
             handler(body)
@@ -137,7 +141,8 @@ class Record:
     def _on_evidence_read(self, body: dict[str, Any]) -> None:
         history = self.histories.get(body.get("acq", ""))
         if history is not None and body["phase"] != "intent":
-            history.blocks += body.get("params", {}).get("blocks", 0)
+            item = body.get("item", "")
+            history.blocks[item] = history.blocks.get(item, 0) + body.get("params", {}).get("blocks", 0)
 
     def _on_plan_approve(self, body: dict[str, Any]) -> None:
         params, authority = body["params"], body["authority"]
@@ -156,7 +161,7 @@ class Record:
 
     def _on_acquisition_start(self, body: dict[str, Any]) -> None:
         history = self.histories[body["acq"]]
-        history.item = body.get("item")
+        history.items = dict(body["params"].get("items", {}))
         history.attempt, history.wish, history.finished = body["params"]["attempt"], "run", None
         history.started = history.started or body["ts"]
 
@@ -176,38 +181,53 @@ class Record:
         history.finished = body["params"]["state"]
         history.error = body["params"].get("fault")
 
-    def _on_snapshot_create(self, body: dict[str, Any]) -> None:
+    def _on_act(self, body: dict[str, Any]) -> None:
         if body["phase"] == "result" and "acq" in body:
             params = body.get("params", {})
             made = Made(body["resource"], dict(params.get("output", {})), body.get("request_id"))
             self.histories[body["acq"]].made[params["step"]] = made
 
+    _on_snapshot_create = _on_snapshot_copy = _on_snapshot_share = _on_snapshot_unshare = _on_act
+    _on_snapshot_lock = _on_snapshot_delete = _on_act
+
     def _on_case_note(self, body: dict[str, Any]) -> None:
         params = body.get("params", {})
-        if "acq" in body and params.get("note") == "adopted":
-            made = Made(body["resource"], dict(params["output"]), None)
-            self.histories[body["acq"]].made[params["step"]] = made
+        if "acq" not in body:
+            return
+        made = self.histories[body["acq"]].made
+        if params.get("note") == "adopted":
+            made[params["step"]] = Made(body["resource"], dict(params["output"]), None)
+        elif params.get("note") == "unusable":
+            made.pop(params["step"], None)
 
     def _on_evidence_seal(self, body: dict[str, Any]) -> None:
         history = self.histories.get(body.get("acq", ""))
         if body["phase"] == "intent" and history is not None:
-            history.sealing = body.get("params", {}).get("tagmanifest_sha256")
+            history.sealing[body["item"]] = body.get("params", {}).get("tagmanifest_sha256", "")
         if body["phase"] != "result" or "item" not in body:
             return
         image = next((d for d in body["digests"] if d["of"] == "data/disk.raw"), None)
+        files = self._collected.pop(body["item"], 0)
         self.items[body["item"]] = EvidenceItem(
             id=body["item"],
             acquisition=body.get("acq", ""),
-            kind=self.histories[body["acq"]].plan.kind if body.get("acq") in self.histories else "disk",
+            kind="disk" if image else "config",
             path=str(self.case.bag(body["item"])),
-            bytes=int(image["bytes"]) if image else 0,
-            sha256=image["hex"] if image else "",
+            bytes=int(image["bytes"]) if image else files,
+            sha256=image["hex"] if image else None,
             sealed=stamp(parse_stamp(body["ts"])),
+            source=body.get("resource", ""),
         )
+
+    def _on_config_collect(self, body: dict[str, Any]) -> None:
+        if body["phase"] == "result" and "item" in body:
+            self._collected[body["item"]] = int(body.get("params", {}).get("bytes", "0"))
 
     def _on_lease_issue(self, body: dict[str, Any]) -> None:
         if body["phase"] == "result":
             self.leases[body["lease"]] = body
+            if body.get("acq") in self.histories:
+                self.histories[body["acq"]].leases.append(body["lease"])
 
     _on_lease_renew = _on_lease_issue
 

@@ -15,27 +15,28 @@ from typing import Any, Literal
 import msgspec
 
 from app.acquisition.board import Board
-from app.acquisition.record import Record, plan_text
+from app.acquisition.desk import Desk
+from app.acquisition.execution import Execution
+from app.acquisition.gates import Gates
+from app.acquisition.record import Record
 from app.acquisition.service import Acquisitions
 from app.acquisition.steps import StepRunner
 from app.agent import recover
 from app.agent.browse import Browse
+from app.agent.planning import Planning
 from app.agent.process import survives_logout
-from app.agent.storage import storage_report
 from app.case.folder import CaseFolder
 from app.case.readmodel import ReadModel
 from app.clock import Clock, stamp
 from app.credentials.broker import Broker
-from app.credentials.policy import with_leases
 from app.custody import Ledger, Signer
 from app.custody import load as load_key
 from app.faults import Fault, Refused, SigningLocked, Usage
 from app.locations import Locations
-from app.model import Plan, PlanWarning
+from app.model import Plan
 from app.model.view import AgentFacts, CaseFacts
 from app.pacing import Pacer
 from app.ports import Provider, Scope
-from app.text import visible
 
 log = logging.getLogger("jumpbag.agent")
 
@@ -54,7 +55,6 @@ class CaseAgent:
         self._born = clock.monotonic()
         self._touched = clock.monotonic()
         self._forgot = False
-        self._plans: dict[str, Plan] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self._problem: str | None = None
         self._unwritten: str | None = None
@@ -69,6 +69,7 @@ class CaseAgent:
         self.broker: Broker
         self.browse: Browse
         self.acquisitions: Acquisitions
+        self._planning: Planning
         self._model: ReadModel
 
     # -- opening ------------------------------------------------------------------------------------
@@ -115,34 +116,29 @@ class CaseAgent:
 
         assert self.record is not None
         record, case = self.record, self.case
-        scope = Scope(case.id, case.settings.examiner.id, self.clock, Pacer(self.clock))
+        holder: list[Broker] = []
+        scope = Scope(
+            case.id,
+            case.settings.examiner.id,
+            self.clock,
+            Pacer(self.clock),
+            lambda lease, action: holder[0].count(lease, action),
+        )
         providers = await self._opened(scope)
         self.broker = Broker({name: p.identity for name, p in providers.items()}, record, self._model, self.clock)
+        holder.append(self.broker)
         self.browse = Browse(providers, self.broker, record, self._model, self.clock)
+        self._planning = Planning(case, self.browse, providers)
         board = self._board = Board(self._model, self.clock)
-        holder: list[Acquisitions] = []
-        runner = StepRunner(
-            case,
-            record,
-            board,
-            self.broker,
-            providers,
-            self._locations.work(case.log),
-            self.clock,
-            VERSION,
-            lambda history: holder[0].permit(history),
-        )
+        gates = Gates(board, self.clock)
+        work = self._locations.work(case.log)
+        desk = Desk(case, record, board, self.broker, providers, work, self.clock, VERSION, gates.permit)
+        runner = StepRunner(desk)
         self._providers = providers
         await recover.close_intents(record, runner, self.clock)
-        engine = Engine(
-            case.engine,
-            case.log,
-            lambda acq: holder[0].steps(acq),
-            lambda acq, attempt, step: holder[0].execute(acq, attempt, step),
-            lambda acq, attempt, outcome: holder[0].finish(acq, attempt, outcome),
-        )
-        self.acquisitions = Acquisitions(record, board, runner, engine, self.clock)
-        holder.append(self.acquisitions)
+        execution = Execution(record, board, runner, gates, self.clock)
+        engine = Engine(case.engine, case.log, execution.steps, execution.execute, execution.finish)
+        self.acquisitions = Acquisitions(record, board, gates, execution, engine, self.clock)
         self.acquisitions.restore()
         self._engine = engine
         await engine.launch()
@@ -300,50 +296,19 @@ class CaseAgent:
 
     # -- plans ---------------------------------------------------------------------------------------
 
-    async def plan(self, kind: str, target: str, route: str, actor: str) -> tuple[Plan, str]:
+    async def plan(self, kind: str, target: str, route: str, lock_days: int, actor: str) -> tuple[Plan, str]:
         """A fresh plan for a target, and its digest. Changes nothing."""
         await self.ready()
-        if self.case.evidence.is_symlink():
-            raise Refused(f"{self.case.evidence} is a symbolic link", next="put a real directory there")
-        cloud, account, resource = _target(target)
-        found = await self.browse.find("volume" if kind == "disk" else "instance", resource, account, actor)
-        if found is None or (cloud is not None and found.cloud != cloud):
-            raise Usage(
-                f"no {'volume' if kind == 'disk' else kind} {visible(resource)} in the accounts that can be read",
-                next="`jumpbag resources` lists what there is",
-            )
-        if kind not in ("disk", "instance"):
-            raise Usage(f"{visible(kind)!r} cannot be acquired yet", next="this version acquires: disk")
-        provider = self._providers[found.cloud]
-        holder = self.browse.account(found.cloud, found.account)
-        assert holder is not None
-        plan = await self.browse.holding(found.cloud, found.account, actor).using(
-            lambda grant: provider.planner.plan(kind, holder, found.region, found.id, route, grant)
-        )
-        seconds = self.case.settings.aws.lease_seconds if self.case.settings.aws else 3600
-        plan = with_leases(plan, provider.identity.role, seconds)
-        if plan.transfer is not None:
-            report = storage_report(self.case.evidence, plan.transfer)
-            notes = tuple(PlanWarning(code="storage", text=text) for text in report)
-            plan = msgspec.structs.replace(plan, warnings=plan.warnings + notes)
-        _, digest = plan_text(plan)
-        self._plans[digest] = plan
-        return plan, digest
+        return await self._planning.plan(kind, target, route, lock_days, actor)
 
     async def acquire(
-        self, kind: str, target: str, route: str, reason: str, digest: str | None, actor: str
+        self, kind: str, target: str, route: str, lock_days: int, reason: str, digest: str | None, actor: str
     ) -> dict[str, Any]:
         """Approve and start. With ``digest``: exactly the plan that was shown, or nothing."""
         await self.ready()
-        if digest is not None and digest in self._plans:
-            plan = self._plans[digest]
-        else:
-            plan, fresh = await self.plan(kind, target, route, actor)
-            if digest is not None and fresh != digest:
-                raise Refused("the plan has changed since it was shown", next="read the new plan, then approve it")
-        acq = await self.acquisitions.start(plan, actor, reason)
-        self._plans.clear()
-        return {"acquisition": acq, "state": "queued"}
+        return await self._planning.acquire(
+            self.acquisitions, kind, target, route, lock_days, reason, digest, actor
+        )
 
     # -- the end ---------------------------------------------------------------------------------------
 
@@ -399,11 +364,3 @@ def _open_providers(case: CaseFolder, scope: Scope) -> dict[str, Provider]:
     if not found:
         raise Usage(f"{case.path / 'case.toml'} configures no cloud", next="add an [aws] table: see README.md")
     return found
-
-
-def _target(text: str) -> tuple[str | None, str | None, str]:
-    """``vol-…`` or ``cloud:account:id``."""
-    parts = text.split(":", 2)
-    if len(parts) == 3 and parts[0] in ("aws", "azure", "gcp"):
-        return parts[0], parts[1], parts[2]
-    return None, None, text

@@ -71,7 +71,11 @@ def methods(agent: CaseAgent) -> tuple[dict[str, Handler], Callable[[Peer], None
 
     async def plan(peer: Peer, params: dict[str, Any]) -> Any:
         made, digest = await agent.plan(
-            _text(params, "kind"), _text(params, "target"), params.get("route") or "auto", actor(peer, params)
+            _text(params, "kind"),
+            _text(params, "target"),
+            params.get("route") or "auto",
+            _days(params),
+            actor(peer, params),
         )
         return {"plan": msgspec.to_builtins(made), "digest": digest}
 
@@ -80,6 +84,7 @@ def methods(agent: CaseAgent) -> tuple[dict[str, Handler], Callable[[Peer], None
             _text(params, "kind"),
             _text(params, "target"),
             params.get("route") or "auto",
+            _days(params),
             params.get("reason") or "",
             params.get("digest"),
             actor(peer, params),
@@ -156,6 +161,13 @@ def _text(params: dict[str, Any], name: str) -> str:
     value = params.get(name)
     if not isinstance(value, str) or not value:
         raise Usage(f"the parameter {name} is missing")
+    return value
+
+
+def _days(params: dict[str, Any]) -> int:
+    value = params.get("lock_days") or 0
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise Usage("the parameter lock_days is not a whole number of days")
     return value
 
 

@@ -67,7 +67,7 @@ async def close_intents(record: Record, runner: StepRunner, clock: Clock) -> Non
             )
         else:
             if intent.op == "evidence.read" and history is not None:
-                members["params"] = runner.read_so_far(history)
+                members["params"] = runner.read_so_far(history, intent.body.get("item", ""))
             if "resource" in intent.body:
                 members["resource"] = intent.body["resource"]
             record.abandoned(
@@ -89,10 +89,11 @@ def _fresh(intent: Entry, clock: Clock) -> bool:
 
 async def _look(runner: StepRunner, history: History, step: Step, fresh: bool, clock: Clock) -> Made | None:
     """What the step made. Asked more than once when it may have been made only just now."""
-    holding = runner.holding(history, step)
-    actuator = runner.provider(history).actuator
+    desk = runner.desk
+    holding = desk.holding(history, step)
+    actuator = desk.provider(history).actuator
     for pause in (1.0, 2.0, 3.0, 0.0) if fresh else (0.0,):
-        found = await actuator.find(step, runner.context(history), await holding.ensure())
+        found = await actuator.find(step, desk.context(history), await holding.ensure())
         if found is not None or not pause:
             return found
         await clock.sleep(pause)

@@ -6,8 +6,6 @@ import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from app.model import TransferSpec
-
 _NETWORK = frozenset({"nfs", "nfs4", "cifs", "smb3", "fuse.sshfs", "9p", "ceph", "glusterfs"})
 
 
@@ -56,12 +54,12 @@ def _encrypted(number: str, kind: str) -> bool | None:
     return False
 
 
-def storage_report(evidence: Path, shape: TransferSpec) -> list[str]:
-    """Sentences for the plan screen: where the image goes, whether it fits, whether it is encrypted at rest."""
+def storage_report(evidence: Path, size_bytes: int) -> list[str]:
+    """Sentences for the plan screen: where images go, whether they fit and are encrypted at rest."""
     volume = volume_of(evidence)
     said = [f"evidence goes to {evidence} ({volume.kind}, {volume.free_bytes / 2**30:.1f} GiB free)"]
-    if volume.free_bytes < shape.size_bytes * 1.05:
-        said.append("the disk may not fit if it is full: blocks never written cost no space")
+    if volume.free_bytes < size_bytes * 1.05:
+        said.append("it may not fit if every block is in use: blocks never written cost no space")
     if volume.encrypted is False:
         said.append("the evidence volume is not encrypted at rest: consider the route preserve")
     elif volume.encrypted is None:

@@ -1,82 +1,23 @@
-"""``jumpbag plan | acquire | acquisitions | pause | resume | cancel``."""
+"""``jumpbag acquire | acquisitions | pause | resume | cancel``."""
 
 from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Sequence
 from typing import Any
 
-import msgspec
-
 from app.cli.output import emit, emit_line, failed, fields, say, size, table
+from app.cli.plan import Names, ask, gravest, names_of, show, wanted
 from app.cli.session import Session, run
 from app.client.feed import Feed
 from app.client.rpc import AgentClient
 from app.faults import AgentGone, CredentialNeeded, Fault, Refused
-from app.model import ENDED, Acquisition, Plan
+from app.model import ENDED, Acquisition, EvidenceItem, Plan
 from app.model.view import CaseSnapshot
 from app.text import visible
 
 _POLL_S = 0.25
-_LOUD = frozenset({"share", "modify", "destroy"})
-
-
-def plan(session: Session) -> int:
-    async def work() -> int:
-        async with session.agent() as (_, client):
-            made, _ = await _plan(session, client)
-        if session.json:
-            emit(_document(made))
-        else:
-            show(made)
-        return 0
-
-    return run(work)
-
-
-async def _plan(session: Session, client: AgentClient) -> tuple[Plan, str]:
-    options = session.options
-    told = await client.call("plan", {"kind": options.kind, "target": options.target, "route": options.route})
-    return msgspec.convert(told["plan"], Plan), told["digest"]
-
-
-def _document(made: Plan) -> dict[str, Any]:
-    steps = ("id", "title", "effect", "call", "account", "resource", "undo")
-    leases = ("account", "role", "steps", "policy", "policy_bytes", "renewals")
-    return {
-        "kind": made.kind,
-        "target": made.target.id,
-        "route": made.route,
-        "why": made.why,
-        "steps": [{name: getattr(step, name) for name in steps} for step in made.steps],
-        "leases": [{name: getattr(lease, name) for name in leases} for lease in made.leases],
-        "estimate": {"bytes": made.estimate.bytes, "seconds": made.estimate.seconds},
-        "warnings": [warning.text for warning in made.warnings],
-    }
-
-
-def show(made: Plan) -> None:
-    """The plan for people."""
-    fields(
-        [
-            ("target", f"{made.kind} {made.target.id} ({made.target.name}, {size(made.target.size_bytes)})"),
-            ("account", f"{made.target.account} {made.target.account_name}, {made.target.region}"),
-            ("route", f"{made.route}: {made.why}"),
-            (
-                "estimate",
-                f"up to {size(made.estimate.bytes)} read, about {max(1, made.estimate.seconds // 60)} min",
-            ),
-        ]
-    )
-    table(
-        ("step", "what", "call", "effect", "undo"),
-        [(step.id, step.title, step.call, step.effect, step.undo) for step in made.steps],
-        "No step.",
-    )
-    for lease in made.leases:
-        fields([(f"lease {lease.effect}", f"{lease.role}, {lease.policy_bytes} of 2048 bytes of policy")])
-    for warning in made.warnings:
-        fields([("note", warning.text)])
 
 
 def acquire(session: Session) -> int:
@@ -84,17 +25,10 @@ def acquire(session: Session) -> int:
 
     async def work() -> int:
         async with session.agent() as (case, client):
-            made, digest = await _plan(session, client)
-            _agreed(session, made)
+            made, digest = await ask(session, client)
+            _agreed(session, made, names_of(Feed(case.read_model)))
             told = await client.call(
-                "acquire",
-                {
-                    "kind": options.kind,
-                    "target": options.target,
-                    "route": options.route,
-                    "reason": options.reason or "",
-                    "digest": digest,
-                },
+                "acquire", {**wanted(session), "reason": options.reason or "", "digest": digest}
             )
             if not options.wait:
                 if session.json:
@@ -107,17 +41,22 @@ def acquire(session: Session) -> int:
     return run(work)
 
 
-def _agreed(session: Session, made: Plan) -> None:
-    """The verb itself is the approval; a person at a terminal reads the plan first."""
-    loud = [step for step in made.steps if step.effect in _LOUD]
+def _agreed(session: Session, made: Plan, names: Names) -> None:
+    """The verb itself is the approval; a person at a terminal reads the plan first, and types what it does."""
+    word = gravest(made)
     if session.options.yes:
         return
     if session.json or not sys.stdin.isatty():
-        if loud:
-            raise Refused(f"the plan has steps that {loud[0].effect}", next="approve them with --yes")
+        if word:
+            raise Refused(f"the plan has steps that {word.lower()}", next="approve them with --yes")
         return
-    show(made)
-    if input("Approve and start? Type yes: ").strip() != "yes":
+    show(made, names)
+    word = word or "yes"
+    try:
+        typed = input(f"Approve and start? Type {word}: ").strip()
+    except EOFError:
+        typed = ""
+    if typed != word:
         raise Refused("the plan was not approved", next="nothing was changed")
 
 
@@ -148,23 +87,43 @@ async def _wait(session: Session, client: AgentClient, feed: Feed, acq: str) -> 
 
 
 def _ended(session: Session, feed: Feed, row: Acquisition) -> int:
-    item = next((item for item in feed.snapshot.items if item.id == row.item), None)
-    told: dict[str, Any] = {
-        "acquisition": row.id,
-        "state": row.state,
-        "item": item.id if item else None,
-        "sha256": item.sha256 if item else None,
-        "bytes": item.bytes if item else None,
-        "path": item.path if item else None,
-    }
+    told = result(row, [item for item in feed.snapshot.items if item.acquisition == row.id])
     if row.state == "done":
         if session.json:
             emit(told)
         else:
-            fields([(name, value) for name, value in told.items() if value is not None])
+            fields([("acquisition", row.id), ("state", row.state)])
+            for item in told["items"]:
+                fields([(name, value) for name, value in item.items() if value is not None])
         return 0
     kind = CredentialNeeded if row.state == "interrupted" else Fault
     return failed(kind(row.error or f"{row.id} is {row.state}", next=row.next or ""), session.json, **told)
+
+
+def result(row: Acquisition, sealed: Sequence[EvidenceItem]) -> dict[str, Any]:
+    """What an acquisition ended in. The single keys speak of the only disk; where there is none, or more than
+    one, ``item`` is the first id and the other three are null. Nothing is sealed: all four are null."""
+    disks = [item for item in sealed if item.kind == "disk"]
+    only = disks[0] if len(disks) == 1 else None
+    return {
+        "acquisition": row.id,
+        "state": row.state,
+        "item": only.id if only else sealed[0].id if sealed else None,
+        "sha256": only.sha256 if only else None,
+        "bytes": only.bytes if only else None,
+        "path": only.path if only else None,
+        "items": [
+            {
+                "item": item.id,
+                "kind": item.kind,
+                "source": item.source or None,
+                "sha256": item.sha256,
+                "bytes": item.bytes,
+                "path": item.path,
+            }
+            for item in sealed
+        ],
+    }
 
 
 _KEYS = (
@@ -184,10 +143,15 @@ _KEYS = (
 
 
 def _rows(seen: CaseSnapshot) -> list[dict[str, Any]]:
-    """The board, where an item is named once it is sealed, and not when its id is set aside."""
+    """The board, where items are named once they are sealed, and not when their ids are set aside."""
     sealed = {item.id for item in seen.items}
-    rows = [{name: getattr(row, name) for name in _KEYS} for row in seen.acquisitions]
-    return [{**row, "item": row["item"] if row["item"] in sealed else None} for row in rows]
+    rows: list[dict[str, Any]] = []
+    for row in seen.acquisitions:
+        told = {name: getattr(row, name) for name in _KEYS}
+        told["item"] = row.item if row.item in sealed else None
+        told["items"] = [item for item in row.items or (row.item,) if item in sealed]
+        rows.append(told)
+    return rows
 
 
 def acquisitions(session: Session) -> int:
@@ -203,12 +167,12 @@ def acquisitions(session: Session) -> int:
             emit(rows)
         else:
             table(
-                ("id", "kind", "target", "state", "step", "done", "of", "item", "error"),
+                ("id", "kind", "target", "state", "step", "done", "of", "items", "error"),
                 [
                     (
                         *(r[name] for name in ("id", "kind", "target", "state", "step")),
                         *(size(r[name]) for name in ("bytes_done", "bytes_total")),
-                        *(r["item"], r["error"]),
+                        *(", ".join(r["items"]), r["error"]),
                     )
                     for r in rows
                 ],

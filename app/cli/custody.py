@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -74,14 +74,35 @@ def custody(session: Session) -> int:
                 _print(event, session.json)
 
 
-def _sealed(case: CaseFolder, body: dict[str, Any]) -> dict[str, Any]:
+def sealed(events: Iterable[dict[str, Any]], case: CaseFolder) -> list[dict[str, Any]]:
+    """What a log says was sealed: the images of disks, and files that describe a configuration (sha256 null)."""
+    rows: list[dict[str, Any]] = []
+    collected: dict[str, int] = {}
+    for body in events:
+        if body.get("phase") != "result" or body.get("op") not in ("evidence.seal", "config.collect"):
+            continue
+        try:
+            if body["op"] == "config.collect":
+                collected[str(body["item"])] = int(body["params"]["bytes"])
+            else:
+                rows.append(_sealed(case, body, collected))
+        except (KeyError, ValueError, TypeError, AttributeError):
+            raise Broken(
+                f"the log of {case.id} has a seal that is none", next=f"run `jumpbag verify {visible(case.path)}`"
+            ) from None
+    return rows
+
+
+def _sealed(case: CaseFolder, body: dict[str, Any], collected: Mapping[str, int]) -> dict[str, Any]:
+    item = str(body["item"])
     image = next((d for d in body["digests"] if d["of"] == "data/disk.raw"), None)
     return {
-        "id": body["item"],
+        "id": item,
         "acquisition": body.get("acq"),
-        "kind": "disk" if image else "files",
-        "path": str(case.bag(str(body["item"]))),
-        "bytes": int(image["bytes"]) if image else None,
+        "kind": "disk" if image else "config",
+        "source": body.get("resource"),
+        "path": str(case.bag(item)),
+        "bytes": int(image["bytes"]) if image else collected.get(item),
         "sha256": image["hex"] if image else None,
         "sealed": stamp(parse_stamp(body["ts"])),
     }
@@ -89,22 +110,19 @@ def _sealed(case: CaseFolder, body: dict[str, Any]) -> dict[str, Any]:
 
 def evidence(session: Session) -> int:
     case = session.case()
-    rows: list[dict[str, Any]] = []
-    for body in bodies(case.events):
-        if body.get("op") != "evidence.seal" or body.get("phase") != "result":
-            continue
-        try:
-            rows.append(_sealed(case, body))
-        except (KeyError, ValueError, TypeError, AttributeError):
-            raise Broken(
-                f"the log of {case.id} has a seal that is none", next=f"run `jumpbag verify {visible(case.path)}`"
-            ) from None
+    rows = sealed(bodies(case.events), case)
     if session.json:
         emit(rows)
     else:
         table(
-            ("item", "from", "size", "sha256", "sealed", "path"),
-            [(r["id"], r["acquisition"], size(r["bytes"]), r["sha256"], r["sealed"], r["path"]) for r in rows],
+            ("item", "kind", "of", "from", "size", "sha256", "sealed", "path"),
+            [
+                (
+                    *(r["id"], r["kind"], r["source"], r["acquisition"], size(r["bytes"])),
+                    *(r["sha256"] or "–", r["sealed"], r["path"]),
+                )
+                for r in rows
+            ],
             "No evidence is sealed yet.",
         )
     return 0

@@ -20,6 +20,10 @@ from app.faults import Fault, Usage
 from app.locations import Locations, private_directory
 from app.model import Cloud, ResourceKind
 
+_KINDS = ("disk", "instance")
+_ROUTES = ("auto", "direct", "copy", "preserve", "preserve-direct", "preserve-copy")
+_LONGEST_LOCK = 36_500
+
 #: Opens a case; the text is the command that comes back to it, None for ``jumpbag CASE``.
 OpenUI = Callable[[CaseFolder, Session, str | None], int]
 
@@ -73,7 +77,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--tag", metavar="K=V")
     made.add_argument("--eligible", action="store_true", help="only what is tagged for forensics")
 
-    made = verb("plan", "what an acquisition would do; changes nothing", "acquire:plan")
+    made = verb("plan", "what an acquisition would do; changes nothing", "plan:plan")
     _target(made)
     made = verb("acquire", "approve the plan and start it", "acquire:acquire")
     _target(made)
@@ -115,9 +119,30 @@ def parser() -> argparse.ArgumentParser:
 
 
 def _target(made: argparse.ArgumentParser) -> None:
-    made.add_argument("kind", metavar="KIND", help="disk")
-    made.add_argument("target", metavar="TARGET", help="vol-…, or aws:account:vol-…")
-    made.add_argument("--route", default="auto", choices=("auto", "direct", "copy", "preserve"))
+    made.add_argument("kind", metavar="KIND", choices=_KINDS, help=" or ".join(_KINDS))
+    made.add_argument("target", metavar="TARGET", help="vol-… or i-…, or aws:account:vol-…")
+    made.add_argument(
+        "--route",
+        default="auto",
+        choices=_ROUTES,
+        help="auto (default) chooses; direct reads in the disk's own account, copy in the forensics account; "
+        "preserve keeps a snapshot and downloads nothing (-direct and -copy say in which of the two)",
+    )
+    made.add_argument(
+        "--lock",
+        metavar="DAYS",
+        type=_days,
+        default=0,
+        help="lock the snapshot that stays against deletion for so many days",
+    )
+
+
+def _days(text: str) -> int:
+    """A lock's length. EC2 API Reference, LockSnapshot, LockDuration: 1 to 36,500 days; 0 locks nothing."""
+    days = int(text) if text.isascii() and text.isdigit() and len(text) < 9 else -1
+    if not 0 <= days <= _LONGEST_LOCK:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of days from 0 to {_LONGEST_LOCK}")
+    return days
 
 
 def _case_verbs(made: argparse.ArgumentParser, shared: _Parser) -> None:

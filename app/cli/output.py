@@ -26,12 +26,12 @@ def say(text: str) -> None:
     print(visible(text, cap=2000), file=sys.stderr)
 
 
-def table(headings: Sequence[str], rows: Sequence[Sequence[Any]], empty: str) -> None:
-    """Aligned columns on stdout; every cell made visible."""
+def table(headings: Sequence[str], rows: Sequence[Sequence[Any]], empty: str, *, cap: int = 80) -> None:
+    """Aligned columns on stdout; every cell made visible, ``cap`` characters of it at most."""
     if not rows:
         print(empty)
         return
-    cells = [list(headings)] + [["" if cell is None else visible(cell, cap=80) for cell in row] for row in rows]
+    cells = [list(headings)] + [["" if cell is None else visible(cell, cap=cap) for cell in row] for row in rows]
     widths = [max(len(row[column]) for row in cells) for column in range(len(headings))]
     for row in cells:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

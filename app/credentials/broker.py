@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
+from collections import Counter
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -12,8 +13,9 @@ from typing import Any, Protocol, TypeVar
 import msgspec
 
 from app.clock import Clock, parse_stamp, stamp
+from app.credentials.policy import actions_of
 from app.custody import Entry
-from app.faults import ApprovalEnded, CredentialExpired, CredentialNeeded, Fault, Usage
+from app.faults import ApprovalEnded, CredentialExpired, CredentialNeeded, Denied, Fault, Usage
 from app.model import Lease, LeaseSpec
 from app.ports import Grant, Identity, LeaseRequest
 from app.text import visible
@@ -117,6 +119,10 @@ class Holding:
                 )
             await self._renew(replaces=lease)
 
+    def count(self, lease: str, action: str, times: int = 1) -> None:
+        """So many calls were sent under that lease (see :meth:`Broker.count`)."""
+        self._broker.count(lease, action, times)
+
     async def using(self, call: Callable[[Grant], Awaitable[T]]) -> T:
         """A reading call under this lease; once more under a new one when the cloud says that it is over."""
         grant = await self.ensure()
@@ -165,6 +171,16 @@ class Holding:
             try:
                 self.grant = await self._broker.issue(self, old)
                 break
+            except Denied as fault:
+                if self.acq is None:
+                    raise
+                # Whatever was read so far stays good: the job waits until somebody has mended the role's trust.
+                raise CredentialNeeded(
+                    fault.message,
+                    next=f"{fault.next} It is asked again by itself, or resume the acquisition".strip(),
+                    request_id=fault.request_id,
+                    provider_code=fault.provider_code,
+                ) from None
             except Fault as fault:  # each try is an act of its own in the record
                 if not fault.retryable or tries == _TRIES:
                     raise
@@ -185,6 +201,26 @@ class Broker:
         self._holdings: dict[tuple[str | None, str], Holding] = {}
         self._shown: dict[str, Lease] = {}
         self._secrets: dict[str, Holding] = {}
+        self._issued: dict[str, Holding] = {}
+        self._used: dict[str, Counter[str]] = {}
+
+    def count(self, lease: str, action: str, times: int = 1) -> None:
+        """Calls that were sent under a lease, by the cloud's name of the action ("ec2:CreateSnapshot")."""
+        self._used.setdefault(lease, Counter())[action] += times
+
+    def usage(self, lease: str) -> dict[str, Any]:
+        """What a lease allowed and what was sent under it.
+
+        ``not_seen`` are allowed actions of which no call was seen: not needed, or used by the cloud on our
+        behalf (EC2 calls KMS by itself; the provider's own record shows that).
+        """
+        used = self._used.get(lease, Counter())
+        told: dict[str, Any] = {"lease": lease, "used": dict(sorted(used.items()))}
+        holding = self._issued.get(lease)
+        if holding is not None:
+            granted = actions_of(holding.spec.policy)
+            told |= {"granted": granted, "not_seen": [action for action in granted if action not in used]}
+        return told
 
     def holding(
         self, spec: LeaseSpec, *, scope: str, acq: str | None, authority: dict[str, str], actor: str
@@ -257,6 +293,7 @@ class Broker:
             **members,
         )
         self._secrets[lease] = holding
+        self._issued[lease] = holding
         if replaces in self._shown and self._shown[replaces].state == "live":
             self._update(self._shown[replaces], "dropped", f"replaced by {lease}")
         self.show(holding, grant, "live", grant.note)
@@ -308,6 +345,7 @@ class Broker:
                 cloud=lease.cloud,
                 account=lease.account,
                 principal=lease.principal,
+                params=self.usage(lease.id),
             )
 
     def acquisition_of(self, lease_id: str) -> str | None:

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from app.faults import Refused
-from app.model import Effect, LeaseSpec, Permission, Plan
+from app.model import EFFECTS, Effect, LeaseSpec, Permission, Plan
 
 POLICY_LIMIT = 2048
 """Characters of a session policy (STS API Reference, AssumeRole, Policy: maximum length 2048)."""
@@ -43,8 +43,18 @@ def session_policy(permissions: Iterable[Permission]) -> str:
     return json.dumps(document, separators=(",", ":"), ensure_ascii=True)
 
 
-def with_leases(plan: Plan, role: Callable[[str], str], seconds: int) -> Plan:
-    """The plan with its leases: one for each lease key that its steps name.
+def actions_of(policy: str) -> list[str]:
+    """The actions that a session policy allows, in order."""
+    found: set[str] = set()
+    for statement in json.loads(policy)["Statement"]:
+        action = statement["Action"]
+        found.update([action] if isinstance(action, str) else action)
+    return sorted(found)
+
+
+def with_leases(plan: Plan, role: Callable[[str], str], seconds: int, note: str = "") -> Plan:
+    """The plan with its leases: one for each lease key that its steps name. ``note`` says why ``seconds`` is
+    not what was configured.
 
     Refused when a policy would be longer than STS takes.
     """
@@ -57,7 +67,7 @@ def with_leases(plan: Plan, role: Callable[[str], str], seconds: int) -> Plan:
                 f"the session policy of lease {key} has {len(policy)} of {POLICY_LIMIT} characters",
                 next="acquire fewer targets in one plan",
             )
-        effect: Effect = "observe" if all(step.effect == "observe" for step in steps) else "collect"
+        effect: Effect = max((step.effect for step in steps), key=EFFECTS.index)
         busy = plan.estimate.seconds if any(step.kind in ("wait", "download") for step in steps) else 0
         leases.append(
             LeaseSpec(
@@ -71,6 +81,7 @@ def with_leases(plan: Plan, role: Callable[[str], str], seconds: int) -> Plan:
                 policy_bytes=len(policy),
                 seconds=seconds,
                 renewals=max(0, math.ceil(busy / (seconds * 2 / 3)) - 1),
+                note=note,
             )
         )
     return msgspec.structs.replace(plan, leases=tuple(leases))

@@ -4,8 +4,10 @@ from app.model.acquisition import ENDED, Acquisition, EvidenceItem, State
 from app.model.inventory import Account, Attachment, Cloud, Resource, ResourceKind
 from app.model.lease import Lease, LeaseState
 from app.model.plan import (
+    EFFECTS,
     Effect,
     Estimate,
+    ItemSpec,
     LeaseSpec,
     Permission,
     Plan,
@@ -17,6 +19,7 @@ from app.model.plan import (
 )
 
 __all__ = [
+    "EFFECTS",
     "ENDED",
     "Account",
     "Acquisition",
@@ -25,6 +28,7 @@ __all__ = [
     "Effect",
     "Estimate",
     "EvidenceItem",
+    "ItemSpec",
     "Lease",
     "LeaseSpec",
     "LeaseState",

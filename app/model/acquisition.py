@@ -28,6 +28,8 @@ class Acquisition(msgspec.Struct, frozen=True, kw_only=True):
 
     ``step`` is the title of the present step; ``step_no`` counts from 1; ``percent`` is of the present
     step (0–100) where it reports one. ``error`` is one line, ``next`` what to do about it.
+    ``items`` are the ids set aside for what it ends in, ``item`` the first of them; ``sha256`` is of the only
+    image, where there is one.
     """
 
     id: str
@@ -49,18 +51,21 @@ class Acquisition(msgspec.Struct, frozen=True, kw_only=True):
     error: str | None = None
     next: str | None = None
     item: str | None = None
+    items: tuple[str, ...] = ()
     sha256: str | None = None
     lease: str | None = None
     updated: str = ""
 
 
 class EvidenceItem(msgspec.Struct, frozen=True, kw_only=True):
-    """A sealed bag. ``sha256`` is the digest of the whole image, ``bytes`` its logical size."""
+    """A sealed bag. ``sha256`` is the digest of the whole image, None where there is none; ``bytes`` is its
+    logical size, or that of all files. ``kind`` is "disk" or "config", ``source`` what it is evidence of."""
 
     id: str
     acquisition: str
     kind: str
     path: str
     bytes: int
-    sha256: str
+    sha256: str | None
     sealed: str
+    source: str = ""

@@ -13,7 +13,9 @@ import msgspec
 from app.model.inventory import Cloud
 
 Effect = Literal["observe", "collect", "share", "modify", "destroy"]
-StepKind = Literal["act", "wait", "download", "hash", "seal"]
+EFFECTS: tuple[Effect, ...] = ("observe", "collect", "share", "modify", "destroy")
+"""From what changes nothing to what cannot be taken back."""
+StepKind = Literal["rehearse", "act", "wait", "collect", "download", "hash", "seal"]
 
 
 class Target(msgspec.Struct, frozen=True, kw_only=True):
@@ -43,11 +45,15 @@ class Permission(msgspec.Struct, frozen=True, kw_only=True):
 class Step(msgspec.Struct, frozen=True, kw_only=True):
     """One step of a plan.
 
-    ``kind`` tells the interpreter how to run it: ``act`` is one mutating cloud call (looked for, then
-    performed, with custody intent and outcome under ``op``); ``wait`` observes until something is ready;
-    ``download`` transfers blocks; ``hash`` and ``seal`` run on the jump host.
+    ``kind`` tells the interpreter how to run it: ``rehearse`` asks the cloud whether a later step would be
+    allowed, and changes nothing; ``act`` is one mutating cloud call (looked for, then performed, with custody
+    intent and outcome under ``op``); ``wait`` observes until something is ready; ``collect`` stores answers
+    of reading calls as files; ``download`` transfers blocks; ``hash`` and ``seal`` run on the jump host.
     ``call`` is the provider's own name of the main call ("ec2:CreateSnapshot") or "local:sha256".
     ``lease`` is the key of the LeaseSpec it runs under, "" for local steps.
+    ``of`` is the id of the step it rehearses, waits for, or whose product it works on; ``undoes`` the id of
+    the step whose effect it takes back: run in its turn, and when an acquisition is cancelled after that step.
+    ``item`` is the key of the ItemSpec that a collect, download, hash or seal step works on.
     ``undo`` is the sentence shown; ``params`` belongs to the provider (JSON only, no secret).
     """
 
@@ -62,6 +68,9 @@ class Step(msgspec.Struct, frozen=True, kw_only=True):
     undo: str
     op: str = ""
     lease: str = ""
+    of: str = ""
+    undoes: str = ""
+    item: str = ""
     permissions: tuple[Permission, ...] = ()
     params: dict[str, Any] = {}
 
@@ -70,7 +79,8 @@ class LeaseSpec(msgspec.Struct, frozen=True, kw_only=True):
     """A lease that a plan needs: one per account and effect class.
 
     ``policy`` is the session policy as it will be sent, minified; ``policy_bytes`` its length.
-    ``seconds`` is the lifetime asked for; ``renewals`` how often the estimate says it is renewed.
+    ``seconds`` is the lifetime asked for, ``note`` why it is another than configured; ``renewals`` how often
+    the estimate says it is renewed.
     """
 
     key: str
@@ -83,6 +93,7 @@ class LeaseSpec(msgspec.Struct, frozen=True, kw_only=True):
     policy_bytes: int
     seconds: int
     renewals: int = 0
+    note: str = ""
 
 
 class Estimate(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,6 +117,20 @@ class TransferSpec(msgspec.Struct, frozen=True, kw_only=True):
     block_size: int
 
 
+class ItemSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """An evidence item that a plan ends in: the image of a disk, or files that describe a configuration.
+
+    ``key`` names it within the plan ("vol-…", "config"); ``source`` is the id of what it is evidence of.
+    ``shape`` is there for a disk.
+    """
+
+    key: str
+    kind: Literal["disk", "config"]
+    source: str
+    name: str
+    shape: TransferSpec | None = None
+
+
 class Plan(msgspec.Struct, frozen=True, kw_only=True):
     """An acquisition, before and while it runs. ``why`` is the reason for the route."""
 
@@ -117,7 +142,19 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
     leases: tuple[LeaseSpec, ...]
     estimate: Estimate
     warnings: tuple[PlanWarning, ...] = ()
-    transfer: TransferSpec | None = None
+    items: tuple[ItemSpec, ...] = ()
+
+    @property
+    def image_bytes(self) -> int:
+        """Bytes of all images together; 0 where nothing is downloaded."""
+        return sum(item.shape.size_bytes for item in self.items if item.shape is not None)
+
+    def item(self, key: str) -> ItemSpec:
+        """The item of that key; KeyError if there is none."""
+        for item in self.items:
+            if item.key == key:
+                return item
+        raise KeyError(key)
 
     def step(self, step_id: str) -> Step:
         """The step of that id; KeyError if there is none."""

@@ -24,7 +24,7 @@ BLOCKS = "blocks.tsv"
 TAG_MANIFEST = "tagmanifest-sha256.txt"
 _TAGS = ("bag-info.txt", "bagit.txt", BLOCKS, "manifest-sha256.txt")  # in the order of the tag manifest
 _KNOWN = frozenset({*_TAGS, TAG_MANIFEST, IMAGE})
-_BAGIT = b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
+BAGIT = b"BagIt-Version: 1.0\nTag-File-Character-Encoding: UTF-8\n"
 _VALUE_CAP = 1024
 _LINES = 4096
 
@@ -57,17 +57,18 @@ class FileDigest(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class BagDigests(msgspec.Struct, frozen=True, kw_only=True):
-    """What ``evidence.seal`` signs."""
+    """What ``evidence.seal`` signs; ``image`` and ``blocks`` are of a disk's bag alone."""
 
     tag_manifest: FileDigest
-    image: FileDigest
-    blocks: FileDigest
+    image: FileDigest | None
+    blocks: FileDigest | None
 
     def custody(self) -> list[dict[str, str]]:
         """The ``digests`` member of the seal's result, stage ``rest``; byte counts are decimal strings."""
         return [
             {"of": file.of, "alg": "sha256", "hex": file.sha256, "bytes": str(file.bytes), "stage": "rest"}
             for file in (self.tag_manifest, self.image, self.blocks)
+            if file is not None
         ]
 
 
@@ -90,16 +91,16 @@ def write_bag(partial: Path, info: BagInfo, digests: ImageDigests) -> BagDigests
             f"the block digests in {visible(digests.blocks_file)} are {blocks} instead of {digests.data_blocks}",
             next="hash the image again",
         )
-    write_durably(partial / "bagit.txt", _BAGIT)
+    write_durably(partial / "bagit.txt", BAGIT)
     write_durably(partial / "bag-info.txt", _bag_info(info, digests))
     write_durably(partial / "manifest-sha256.txt", f"{digests.sha256}  {IMAGE}\n".encode())
-    tags = {name: _digest(partial, name) for name in _TAGS}
+    tags = {name: digest_of(partial, name) for name in _TAGS}
     write_durably(
         partial / TAG_MANIFEST, "".join(f"{tag.sha256}  {name}\n" for name, tag in tags.items()).encode()
     )
     _sync_image(partial)
     return BagDigests(
-        tag_manifest=_digest(partial, TAG_MANIFEST),
+        tag_manifest=digest_of(partial, TAG_MANIFEST),
         image=FileDigest(of=IMAGE, sha256=digests.sha256, bytes=digests.size_bytes),
         blocks=tags[BLOCKS],
     )
@@ -144,10 +145,10 @@ def _bag_info(info: BagInfo, digests: ImageDigests) -> bytes:
         "Jumpbag-Block-Count": str(digests.block_count),
         "Jumpbag-Block-Root": digests.root,
     }
-    return "".join(f"{label}: {_value(value)}\n" for label, value in fields.items()).encode("utf-8")
+    return "".join(f"{label}: {one_line(value)}\n" for label, value in fields.items()).encode("utf-8")
 
 
-def _value(text: str) -> str:
+def one_line(text: str) -> str:
     """One line, however long: readers of RFC 8493 disagree about the blanks of a folded one."""
     return visible(text, cap=_VALUE_CAP).strip() or "-"
 
@@ -173,7 +174,7 @@ def _write_blocks(partial: Path, digests: ImageDigests) -> int:
     return count
 
 
-def _entries(bag: Path) -> Iterator[tuple[str, os.DirEntry[str]]]:
+def entries(bag: Path) -> Iterator[tuple[str, os.DirEntry[str]]]:
     """Everything in the bag: path in it, entry. Symbolic links are not followed."""
     todo = [""]
     while todo:
@@ -188,7 +189,7 @@ def _entries(bag: Path) -> Iterator[tuple[str, os.DirEntry[str]]]:
 
 def _sweep(bag: Path) -> None:
     """Remove left-over temporary files; Broken for anything that is no part of a disk's bag."""
-    for name, entry in list(_entries(bag)):
+    for name, entry in list(entries(bag)):
         if entry.is_dir(follow_symlinks=False):
             fine = name == "data"
         elif entry.is_file(follow_symlinks=False) and name.endswith(".tmp"):
@@ -210,7 +211,7 @@ def _file(path: Path) -> os.stat_result:
     return found
 
 
-def _digest(bag: Path, name: str) -> FileDigest:
+def digest_of(bag: Path, name: str) -> FileDigest:
     with (bag / name).open("rb") as file:
         digest = hashlib.file_digest(file, "sha256")
         return FileDigest(of=name, sha256=digest.hexdigest(), bytes=file.tell())
@@ -227,7 +228,7 @@ def _sync_image(bag: Path) -> None:
 
 
 def _read_only(bag: Path) -> None:
-    for name, entry in list(_entries(bag)):
+    for name, entry in list(entries(bag)):
         if entry.is_symlink():
             raise faults.Broken(f"{visible(bag / name)} is a symbolic link", next=_NEXT)
         (bag / name).chmod(0o500 if entry.is_dir(follow_symlinks=False) else 0o400)

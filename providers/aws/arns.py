@@ -18,6 +18,9 @@ VOLUME = re.compile(r"vol-[0-9a-f]{8,17}")
 SNAPSHOT = re.compile(r"snap-[0-9a-f]{8,17}")
 KMS_KEY = re.compile(r"arn:(aws[a-z-]*):kms:([a-z0-9-]+):([0-9]{12}):key/([A-Za-z0-9-]{1,64})")
 ROLE_SESSION = re.compile(r"arn:aws[a-z-]*:sts::([0-9]{12}):assumed-role/[\w+=,.@-]{1,64}/[\w+=,.@-]{2,64}")
+PROFILE = re.compile(r"arn:aws[a-z-]*:iam::([0-9]{12}):instance-profile/(?:[!-.0-~]{1,510}/)?([\w+=,.@-]{1,128})")
+ROLE = re.compile(r"arn:aws[a-z-]*:iam::([0-9]{12}):role/(?:[!-.0-~]{1,510}/)?([\w+=,.@-]{1,64})")
+POLICY = re.compile(r"arn:aws[a-z-]*:iam::(?:[0-9]{12}|aws):policy/(?:[!-.0-~]{1,510}/)?[\w+=,.@-]{1,128}")
 PRINCIPAL = re.compile(r"arn:aws[a-z-]*:(iam|sts)::[0-9]{12}:[\w+=,.@/:-]{1,1024}")
 
 _SUFFIXES = {"aws": "amazonaws.com", "aws-us-gov": "amazonaws.com", "aws-cn": "amazonaws.com.cn"}
@@ -66,12 +69,31 @@ def organizations_region(of_region: str) -> str:
     return {"aws-cn": "cn-northwest-1", "aws-us-gov": "us-gov-west-1"}.get(partition(of_region), "us-east-1")
 
 
+def iam_region(of_region: str) -> str:
+    """Where IAM is signed for (AWS General Reference, "AWS Identity and Access Management endpoints")."""
+    return {"aws-cn": "cn-north-1", "aws-us-gov": "us-gov-west-1"}.get(partition(of_region), "us-east-1")
+
+
 def role(of_region: str, account_id: str, name: str) -> str:
     return f"arn:{partition(of_region)}:iam::{account_id}:role/{name.lstrip('/')}"
 
 
 def volume(of_region: str, account_id: str, volume_id: str) -> str:
     return f"arn:{partition(of_region)}:ec2:{of_region}:{account_id}:volume/{volume_id}"
+
+
+def any_volume(of_region: str, account_id: str) -> str:
+    return volume(of_region, account_id, "*")
+
+
+def instance(of_region: str, account_id: str, instance_id: str) -> str:
+    return f"arn:{partition(of_region)}:ec2:{of_region}:{account_id}:instance/{instance_id}"
+
+
+def via_ec2(of_region: str) -> str:
+    """The value of ``kms:ViaService`` when EC2 or EBS uses a key on behalf of its caller there (AWS KMS Developer
+    Guide, "AWS KMS condition keys")."""
+    return f"ec2.{of_region}.{dns_suffix(of_region)}"
 
 
 def any_snapshot(of_region: str) -> str:

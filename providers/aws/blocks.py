@@ -9,9 +9,9 @@ from app.faults import Fault, Gone, Untrusted
 from app.model import Step
 from app.ports import FetchSpec, Grant, IndexPage, Scope, StepContext
 from providers.aws import arns
-from providers.aws.actuator import snapshot_of
 from providers.aws.clients import Clients, keys_of
 from providers.aws.faults import Call
+from providers.aws.outputs import snapshot_of
 from providers.aws.settings import Settings
 
 _PAGE = 10000
@@ -29,10 +29,15 @@ _FAULTS = {
     "ValidationException": "denied",
     "AccessDeniedException": "denied",
     "UNAUTHORIZED_ACCOUNT": "denied",
+    # What KMS says of the key: no other lease mends it.
     "DEPENDENCY_ACCESS_DENIED": "denied",
+    "DEPENDENCY_RESOURCE_NOT_FOUND": "denied",
+    "GRANT_NOT_FOUND": "denied",
+    "INVALID_CUSTOMER_KEY": "denied",
+    "INVALID_DEPENDENCY_REQUEST": "denied",
+    "INVALID_GRANT_TOKEN": "denied",
     "ResourceNotFoundException": "gone",
     "SNAPSHOT_NOT_FOUND": "gone",
-    "DEPENDENCY_RESOURCE_NOT_FOUND": "gone",
     "RequestThrottledException": "throttled",
     "RequestThrottled": "throttled",
     "ACCOUNT_THROTTLED": "throttled",
@@ -69,6 +74,10 @@ class AwsBlocks:
         self._settings = settings
         self._scope = scope
         self._clients = clients
+
+    def snapshot(self, step: Step, context: StepContext) -> str:
+        """The snapshot that the step named in ``snapshot_step`` made, of the step's own volume."""
+        return snapshot_of(step, context)
 
     def fetch_spec(self, step: Step, context: StepContext) -> FetchSpec:
         """GetSnapshotBlock: ``GET /snapshots/{id}/blocks/{index}?blockToken={token}``, signed for ``ebs``."""

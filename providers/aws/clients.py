@@ -23,8 +23,9 @@ from aiobotocore.config import AioConfig
 from aiobotocore.session import AioSession
 from botocore import xform_name
 from botocore.configprovider import BOTOCORE_DEFAUT_SESSION_VARIABLES
+from botocore.handlers import decode_console_output
 
-from app.faults import Fault, Untrusted
+from app.faults import CloudFault, Fault, Untrusted
 from app.ports import Grant, Scope
 from providers.aws.faults import Call, fault_of, no_credentials
 from providers.aws.settings import Settings
@@ -33,16 +34,22 @@ from providers.aws.wire import GuardedSession
 _TRIES = {"throttled": 6, "unavailable": 3}
 _FIRST_WAIT, _LONGEST_WAIT = 0.25, 8.0
 _PAGES = 5000
+_PAGING = {"iam": ("Marker", "Marker"), "kms": ("Marker", "NextMarker")}
+"""What a listing is continued with: the parameter, and where the answer has it; NextToken elsewhere."""
 _NOT_WITH_A_PROFILE = ("ec2-credentials-file", "boto-config", "container-role", "iam-role")
 
 
 @dataclass(frozen=True, slots=True)
 class Keys:
-    """What a call is signed with. The SDK reads these very names; nothing here shows in a repr."""
+    """What a call is signed with. The SDK reads these very names; nothing here shows in a repr.
+
+    ``lease`` is the id of the lease they are of; the base identity has none.
+    """
 
     access_key: str = field(repr=False)
     secret_key: str = field(repr=False)
     token: str | None = field(repr=False)
+    lease: str = ""
     account_id: None = None
 
     def __reduce__(self) -> Any:
@@ -53,7 +60,10 @@ _signing: ContextVar[Keys] = ContextVar("jumpbag_aws_signing")
 
 
 class Clients:
-    """All calls of the provider go through :meth:`read` and :meth:`write`."""
+    """All calls of the provider go through :meth:`read`, :meth:`write` and :meth:`rehearse`.
+
+    Each that leaves under a lease is counted by ``Scope.used``, whatever comes of it.
+    """
 
     def __init__(self, settings: Settings, scope: Scope) -> None:
         quiet()
@@ -68,11 +78,31 @@ class Clients:
 
     async def read(self, call: Call, keys: Keys, **parameters: Any) -> dict[str, Any]:
         """The answer of a call that changes nothing, tried again while AWS throttles or does not answer."""
+        return await self._patiently(call, keys, call.service, parameters)
+
+    async def rehearse(self, call: Call, keys: Keys, pace: str, **parameters: Any) -> str | None:
+        """Ask by DryRun whether a mutating call would be allowed; the request id of the yes.
+
+        A no is the fault that the call itself would have met. Untrusted if AWS answers as if it had acted.
+        """
+        try:
+            answer = await self._patiently(call, keys, pace, parameters | {"DryRun": True})
+        except CloudFault as fault:
+            if fault.provider_code == "DryRunOperation":
+                return fault.request_id
+            raise
+        raise Untrusted(
+            f"{call}: the rehearsal was answered as if it had been performed",
+            next="check the endpoint in the context bar, and whether something was made there",
+            request_id=request_id(answer),
+        )
+
+    async def _patiently(self, call: Call, keys: Keys, pace: str, parameters: dict[str, Any]) -> dict[str, Any]:
         tried = 0
         while True:
             tried += 1
             try:
-                return await self._once(call, keys, call.service, parameters)
+                return await self._once(call, keys, pace, parameters)
             except Fault as fault:
                 if not fault.retryable or tried >= _TRIES.get(fault.code, 1):
                     raise
@@ -84,13 +114,14 @@ class Clients:
         return await self._once(call, keys, pace, parameters)
 
     async def pages(self, call: Call, keys: Keys, **parameters: Any) -> AsyncIterator[dict[str, Any]]:
-        """The pages of a listing that continues by NextToken; Untrusted if it does not end."""
+        """The pages of a listing to its end; Untrusted if it does not end."""
+        ask, told = _PAGING.get(call.service, ("NextToken", "NextToken"))
         token: str | None = None
         for _ in range(_PAGES):
-            more = {"NextToken": token} if token else {}
+            more = {ask: token} if token else {}
             answer = await self.read(call, keys, **parameters, **more)
             yield answer
-            following = answer.get("NextToken")
+            following = answer.get(told)
             if not following:
                 return
             if following == token:
@@ -130,6 +161,8 @@ class Clients:
         try:
             client = await self._client(call.service, call.region)
             ours = _signing.set(keys)
+            if keys.lease:
+                self._scope.used(keys.lease, call.name)
             try:
                 answer: dict[str, Any] = await getattr(client, xform_name(call.operation))(**parameters)
             finally:
@@ -162,7 +195,7 @@ class Clients:
 def keys_of(grant: Grant) -> Keys:
     """What the signer needs of a lease."""
     secret = grant.secret
-    return Keys(secret["access_key"], secret["secret_key"], secret["session_token"])
+    return Keys(secret["access_key"], secret["secret_key"], secret["session_token"], grant.lease)
 
 
 def request_id(answer: dict[str, Any]) -> str | None:
@@ -234,6 +267,8 @@ def _signing_session() -> Any:
     session.set_config_variable("config_file", os.devnull)
     session.set_config_variable("credentials_file", os.devnull)
     session.register_component("credential_provider", _SignerChain())
+    # The SDK would turn console output into text and lose the bytes that are none.
+    session.unregister("after-call.ec2.GetConsoleOutput", decode_console_output)
     return session
 
 

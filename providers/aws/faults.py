@@ -47,6 +47,8 @@ _GONE = frozenset({
     "DEPENDENCY_RESOURCE_NOT_FOUND", "NoSuchEntity", "NotFoundException", "ResourceNotFoundException",
     "SNAPSHOT_NOT_FOUND",
 })  # fmt: skip
+_COPIES_AT_ONCE = ("ResourceLimitExceeded", "CopySnapshot")
+"""Too many copies in progress towards that region (Amazon EC2 API Reference, "Error codes")."""
 _LATER = frozenset({
     "InternalError", "InternalFailure", "InternalServerError", "InternalServerException", "RequestTimeout",
     "RequestTimeoutException", "ServiceUnavailable", "ServiceUnavailableException", "Unavailable",
@@ -74,7 +76,14 @@ _TRANSPORT: tuple[type[Exception], ...] = (
     OSError,
 )
 
-_TOKENISH = re.compile(r"[A-Za-z0-9+/=]{100,}|A[KS]IA[A-Z0-9]{12,}")
+_KEY_REASONS = frozenset({
+    "DEPENDENCY_ACCESS_DENIED", "DEPENDENCY_RESOURCE_NOT_FOUND", "GRANT_NOT_FOUND", "INVALID_CUSTOMER_KEY",
+    "INVALID_DEPENDENCY_REQUEST", "INVALID_GRANT_TOKEN",
+})  # fmt: skip
+"""Reasons by which the EBS direct APIs say that KMS will not serve them (EBS direct APIs Reference, errors)."""
+_KEY_CODE = re.compile(r".*(kms|CustomerKey|DisabledException).*", re.IGNORECASE)
+
+_TOKENISH = re.compile(r"[A-Za-z0-9+/=%]{100,}|A[KS]IA[A-Z0-9]{12,}|X-Amz-[A-Za-z-]+=[^&\s]+")
 _ENCODED = re.compile(r"\s*Encoded authorization failure message:.*", re.DOTALL)
 
 
@@ -201,12 +210,22 @@ def _answered(error: sdk.ClientError, call: Call) -> Fault:
             f"AWS does not accept the credentials of {whose}",
             "check the profile in [aws], the clock of this host, and that the region is enabled in that account",
         )
+    if code in _KEY_REASONS or (call.service in ("ec2", "ebs") and _KEY_CODE.fullmatch(code)):
+        # Not the lease's doing, and no renewal mends it.
+        return make(Denied, f"the KMS key may not or cannot be used{said}", _key_next(call))
     if code in _DENIED:
         return make(Denied, f"denied{said}", _ask(call))
-    if code in _THROTTLED or status == 429:
+    if code in _THROTTLED or status == 429 or (code, call.operation) == _COPIES_AT_ONCE:
         return make(Throttled, "AWS asks for fewer calls", "wait a minute, then try again")
     if code in _GONE or code.endswith(".NotFound"):
-        return make(Gone, "it is not there (any more)", "check account, region and id")
+        snapshot = code.startswith("InvalidSnapshot") or code == "SNAPSHOT_NOT_FOUND"
+        return make(
+            Gone,
+            "it is not there (any more)",
+            "see who deleted it (CloudTrail: DeleteSnapshot), then plan the acquisition again"
+            if snapshot
+            else "check account, region and id",
+        )
     if code in _LATER or status >= 500:
         return make(Unavailable, "AWS had an error of its own", "try again in a minute")
     return make(CloudFault, f"AWS refused{said}", "read what AWS says; check account, region and id")
@@ -216,6 +235,13 @@ def _ask(call: Call) -> str:
     if call.base:
         return f"ask whoever gave you the base identity for {call.name}"
     return f"ask the owner of account {call.account} to allow {call.name} for the role of [aws]"
+
+
+def _key_next(call: Call) -> str:
+    return (
+        "see that the snapshot's KMS key exists and is enabled, and that its key policy and the role of "
+        f"account {call.account} allow its use through EC2; the same acquisition then goes on"
+    )
 
 
 def _request_id(metadata: dict[str, object]) -> str | None:

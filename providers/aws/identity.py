@@ -30,6 +30,8 @@ SHORTEST, LONGEST, LONGEST_CHAINED = 900, 43200, 3600
 _SESSION_CHARS = re.compile(r"[^A-Za-z0-9_+=,.@-]")
 _SOURCE_IDENTITY = re.compile(r"[A-Za-z0-9_+=,.@-]{2,64}")
 _UNITS_AT_MOST = 20000
+_PACKED_NOTED = 80
+"""Percent (STS API Reference, AssumeRole, PackedPolicySize) from which a lease says how full it is."""
 
 
 class AwsIdentity:
@@ -90,7 +92,7 @@ class AwsIdentity:
                 f"the examiner id {visible(examiner, cap=70)!r} cannot be a SourceIdentity",
                 next="use 2 to 64 letters, digits and _ + = , . @ - in [examiner] id",
             )
-        seconds, note = await self._lifetime(request.seconds)
+        seconds, note = await self.lifetime(request.seconds)
         parameters: dict[str, Any] = {
             "RoleArn": request.role,
             "RoleSessionName": session_name(self._scope.case, request.lease),
@@ -118,23 +120,24 @@ class AwsIdentity:
             raise
         except Denied as fault:
             raise await self._refused(fault, request) from None
-        return self._grant(answer, request, issued, note)
+        return self._grant(answer, request, issued, "; ".join(filter(None, (note, _packed(answer)))))
 
     def forget(self) -> None:
         self._clients.forget()
         self._caller = None
 
-    async def _lifetime(self, asked: int) -> tuple[int, str]:
-        if asked > LONGEST_CHAINED and (await self.caller()).chained:
+    async def lifetime(self, seconds: int) -> tuple[int, str]:
+        """What AWS gives instead of ``seconds``, and why: see :data:`LONGEST` and :data:`LONGEST_CHAINED`."""
+        if seconds > LONGEST_CHAINED and (await self.caller()).chained:
             return LONGEST_CHAINED, (
                 "clamped to 3,600 s: the base identity is itself an assumed role, "
                 "and AWS gives chained roles one hour at most"
             )
-        if asked > LONGEST:
+        if seconds > LONGEST:
             return LONGEST, "clamped to 43,200 s: AWS gives no role longer"
-        if asked < SHORTEST:
+        if seconds < SHORTEST:
             return SHORTEST, "raised to 900 s: AWS gives no role shorter"
-        return asked, ""
+        return seconds, ""
 
     def _grant(self, answer: dict[str, Any], request: LeaseRequest, issued: datetime, note: str) -> Grant:
         given = answer.get("Credentials") or {}
@@ -226,6 +229,14 @@ def session_name(case: str, lease: str) -> str:
     """``jumpbag-<case>-<lease>`` in STS's alphabet and 64 characters; a long case id is cut, the lease never."""
     tail = "-" + _SESSION_CHARS.sub("-", lease)[:24]
     return ("jumpbag-" + _SESSION_CHARS.sub("-", case))[: 64 - len(tail)] + tail
+
+
+def _packed(answer: dict[str, Any]) -> str:
+    """A word on a session that is nearly as large as STS takes: policy and tags, packed, in percent."""
+    share = answer.get("PackedPolicySize")
+    if isinstance(share, int) and share > _PACKED_NOTED:
+        return f"session policy and tags fill {share} % of what STS takes"
+    return ""
 
 
 def _id(entry: dict[str, Any]) -> str:

@@ -26,11 +26,13 @@ class AwsInventory:
         self._managers: dict[str, str] = {}
 
     def permissions(self) -> tuple[Permission, ...]:
-        """Describe calls know no resource of their own (Service Authorization Reference, Amazon EC2)."""
+        """Listing calls of EC2 know no resource of their own (Service Authorization Reference, Amazon EC2).
+        What is read of KMS and IAM is read while planning: who may use a key, which policies an instance has."""
         partition = arns.partition(self._settings.aws.home_region)
         return (
             Permission(
                 actions=(
+                    "ec2:DescribeInstanceAttribute",
                     "ec2:DescribeInstances",
                     "ec2:DescribeRegions",
                     "ec2:DescribeSnapshots",
@@ -38,7 +40,17 @@ class AwsInventory:
                 ),
                 resources=("*",),
             ),
-            Permission(actions=("kms:DescribeKey",), resources=(f"arn:{partition}:kms:*:*:key/*",)),
+            Permission(
+                actions=("kms:DescribeKey", "kms:GetKeyPolicy", "kms:ListGrants"),
+                resources=(f"arn:{partition}:kms:*:*:key/*",),
+            ),
+            Permission(
+                actions=("iam:GetInstanceProfile",), resources=(f"arn:{partition}:iam::*:instance-profile/*",)
+            ),
+            Permission(
+                actions=("iam:ListAttachedRolePolicies", "iam:ListRolePolicies"),
+                resources=(f"arn:{partition}:iam::*:role/*",),
+            ),
         )
 
     async def regions(self, account: str, grant: Grant) -> list[str]:

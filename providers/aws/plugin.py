@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from typing import Any
 
 from app.model import Cloud
-from app.ports import Actuator, BlockSource, Identity, Inventory, Planner, Provider, Scope
+from app.ports import Actuator, BlockSource, Collector, Identity, Inventory, Planner, Provider, Scope
 from providers.aws.actuator import AwsActuator
 from providers.aws.blocks import AwsBlocks
 from providers.aws.clients import Clients
+from providers.aws.collector import AwsCollector
 from providers.aws.identity import AwsIdentity
 from providers.aws.inventory import AwsInventory
 from providers.aws.planner import AwsPlanner
@@ -27,7 +28,8 @@ class AwsProvider:
         self.identity: Identity = AwsIdentity(settings, scope, self._clients)
         self.inventory: Inventory = inventory
         self.planner: Planner = AwsPlanner(settings, self._clients, inventory)
-        self.actuator: Actuator = AwsActuator(scope, self._clients)
+        self.actuator: Actuator = AwsActuator(settings, scope, self._clients)
+        self.collector: Collector = AwsCollector(self._clients)
         self.blocks: BlockSource = AwsBlocks(settings, scope, self._clients)
 
     async def close(self) -> None:

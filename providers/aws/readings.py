@@ -82,6 +82,9 @@ def instance(settings: Settings, account: str, region: str, entry: Mapping[str, 
             platform=entry.get("PlatformDetails") or entry.get("Platform"),
             instance_store=instance_store(entry),
             delete_on_termination=", ".join(kept),
+            lifecycle=entry.get("InstanceLifecycle"),
+            autoscaling_group=tags.get("aws:autoscaling:groupName"),
+            profile=(entry.get("IamInstanceProfile") or {}).get("Arn"),
         ),
     )
 

@@ -15,7 +15,7 @@ from app.faults import Usage
 from app.text import visible
 from providers.aws import arns
 
-SERVICES = ("sts", "ec2", "ebs", "organizations", "kms")
+SERVICES = ("sts", "ec2", "ebs", "organizations", "kms", "iam")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +38,7 @@ class Settings:
         if not key or not equals:
             raise Usage(f"aws.tag {visible(aws.tag)!r} is not KEY=VALUE", next='for example "Forensics=Enabled"')
         arns.account(aws.forensics_account)
-        for name in [aws.home_region, *aws.regions]:
+        for name in [aws.home_region, *aws.regions, *([aws.evidence_region] if aws.evidence_region else [])]:
             arns.region(name)
         for entry in aws.accounts or []:
             arns.account(entry.id)
@@ -54,6 +54,14 @@ class Settings:
                 check_endpoint(url, f"aws.endpoints.{service}")
                 endpoints[service] = url.rstrip("/")
         return cls(aws=aws, tag_key=key, tag_value=value, endpoints=endpoints)
+
+    def destination(self, region: str) -> str:
+        """Where a copy of a snapshot of ``region`` goes."""
+        return self.aws.evidence_region or region
+
+    def role(self, account: str) -> str:
+        """The ARN of the role that is assumed in ``account``."""
+        return arns.role(self.aws.home_region, account, self.aws.role)
 
     def path(self, name: str) -> str | None:
         """A configured file with ``~`` resolved."""

@@ -153,7 +153,10 @@ def _write_config(embedded: Range) -> None:
             f"regions = [{', '.join(_toml(region) for region in regions)}]",
             "lease_seconds = 3600",
             "[aws.endpoints]",
-            *(f"{name} = {_toml(cloud.endpoint)}" for name in ("sts", "ec2", "ebs", "organizations", "kms")),
+            *(
+                f"{name} = {_toml(cloud.endpoint)}"
+                for name in ("sts", "ec2", "ebs", "organizations", "kms", "iam")
+            ),
         ]
     embedded.config_path.write_text("\n".join(lines) + "\n", encoding="utf-8")
 

@@ -53,6 +53,7 @@ class AcquisitionScreen(CaseScreen[None]):
         super().__init__()
         self._acquisition = acquisition
         self._lines_seen = -1
+        self._followed = 0
 
     @property
     def crumbs(self) -> Sequence[str]:
@@ -86,10 +87,17 @@ class AcquisitionScreen(CaseScreen[None]):
         bench, look, now = self.bench, self.look, self.bench.clock.now()
         leases = {lease.id: lease for lease in bench.snapshot.leases}
         head = self.query_one("#summary", LinesView)
-        head.show(summary(one, leases, now, max(40, head.inner), look))
+        sealed = [item for item in bench.snapshot.items if item.acquisition == self._acquisition]
+        head.show(summary(one, leases, now, max(40, head.inner), look, sealed))
         rows = [row for row in bench.snapshot.steps if row.acquisition == self._acquisition]
         steps = self.query_one("#steps", PageLines)
-        steps.show(step_lines(rows, now, max(40, steps.inner), look, one.state))
+        width = max(40, steps.inner)
+        steps.show(step_lines(rows, now, width, look, one.state))
+        now_at = next((place for place, row in enumerate(rows) if row.state in ("running", "failed")), None)
+        if now_at is not None and now_at != self._followed and not steps.has_focus:
+            self._followed = now_at
+            above = len(step_lines(rows[:now_at], now, width, look, one.state))
+            self.call_after_refresh(steps.bring, above)
 
     def _one(self) -> Acquisition | None:
         return next((one for one in self.bench.snapshot.acquisitions if one.id == self._acquisition), None)

@@ -83,7 +83,10 @@ class LeaseScreen(CaseScreen[None]):
     def body(self) -> Iterable[Widget]:
         empty = ((" no lease yet: none is taken before it is needed", "dim"),)
         yield Vertical(
-            LinesView(look=self.look, id="titles"), RowList(look=self.look, id="rows", empty=empty), id="frame"
+            LinesView(look=self.look, id="titles"),
+            RowList(look=self.look, id="rows", empty=empty),
+            LinesView(look=self.look, id="note"),
+            id="frame",
         )
 
     def show_time(self) -> None:
@@ -97,6 +100,16 @@ class LeaseScreen(CaseScreen[None]):
         rows.show(self._source)
         titles = self.query_one("#titles", LinesView)
         titles.show([present.lease_header(max(40, rows.inner), self.look)])
+        self._noted()
+
+    def on_row_list_moved(self) -> None:
+        self._noted()
+
+    def _noted(self) -> None:
+        """What was adapted or went wrong with the lease under the cursor, whole."""
+        one = self._source.get(self.query_one("#rows", RowList).current) if self._source else None
+        view = self.query_one("#note", LinesView)
+        view.show(present.note_lines(one, max(40, view.inner), self.look) if one else [])
 
     def action_revoke(self) -> None:
         one = self._source.get(self.query_one("#rows", RowList).current) if self._source else None

@@ -20,13 +20,17 @@ from screens.base import CaseScreen
 from screens.keymap import bindings, hints
 from screens.page.screen import PageScreen
 from screens.present import plans
+from screens.present.amounts import plural
 from screens.present.cells import Line, wrap
+from screens.present.plan_steps import step_lines
 from screens.widgets.line_view import LinesView
 from screens.widgets.page_lines import PageLines
 from screens.widgets.plain_input import PlainInput
 from screens.widgets.typed_confirm import Question
 
-ROUTES = ("auto", "direct", "preserve")
+ROUTES = ("auto", "direct", "copy", "preserve")
+LOCKS = (0, 7, 30, 90)
+"""Days for which the snapshot that stays is locked; 0 does not lock it."""
 
 
 class PlanScreen(CaseScreen[str | None]):
@@ -36,11 +40,13 @@ class PlanScreen(CaseScreen[str | None]):
     AUTO_FOCUS = "#cancel"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings("plan"), *bindings("lists", without="choose")]
 
-    def __init__(self, target: str, crumb: str) -> None:
+    def __init__(self, kind: str, target: str, crumb: str) -> None:
         super().__init__()
+        self._kind = kind
         self._target = target
         self._crumb = crumb
         self._route = ROUTES[0]
+        self._lock = LOCKS[0]
         self._plan: Plan | None = None
         self._digest = ""
         self._space = ""
@@ -56,11 +62,16 @@ class PlanScreen(CaseScreen[str | None]):
     def hints(self) -> Sequence[tuple[str, str]]:
         below = self.is_mounted and self.query_one("#plan", PageLines).below > 0
         more = (("PgDn", f"more {self.look.below}"),) if below else ()
-        return (*more, *hints("plan", "route", "policies"), *hints("back", "back"), *hints("everywhere", "help"))
+        return (
+            *more,
+            *hints("plan", "route", "lock", "policies"),
+            *hints("back", "back"),
+            *hints("everywhere", "help"),
+        )
 
     def body(self) -> Iterable[Widget]:
         page = PageLines(look=self.look, id="plan")
-        page.border_title = Content(f"Plan {self.look.dot} {self.look.clean(self._crumb, 60)}")
+        page.border_title = self._titled()
         yield page
         yield LinesView(
             [((" Reason for custody: ticket, suspicion, authority", "head"),)], look=self.look, id="label"
@@ -81,10 +92,11 @@ class PlanScreen(CaseScreen[str | None]):
     def show_case(self) -> None:
         super().show_case()
         page = self.query_one("#plan", PageLines)
-        drawn = (page.inner, id(self._plan), self._busy, self._fault, self._route)
+        drawn = (page.inner, id(self._plan), self._busy, self._fault, self._route, self._lock)
         if not page.inner or drawn == self._drawn:
             return
         self._drawn = drawn
+        page.border_title = self._titled()
         page.show(self._lines(page.inner))
         approve = self.query_one("#approve", Button)
         word = plans.needs_word(self._plan) if self._plan else ""
@@ -101,14 +113,17 @@ class PlanScreen(CaseScreen[str | None]):
         self.case_changed()
 
     async def _plan_it(self) -> None:
-        wanted = {"kind": "disk", "target": self._target, "route": self._route}
         try:
-            answer = await self.bench.link.call("plan", wanted)
+            answer = await self.bench.link.call("plan", self._wanted())
             self._take(answer)
         except Fault as fault:
             self._fault = fault
         self._busy = ""
         self.case_changed()
+
+    def _wanted(self) -> dict[str, Any]:
+        """What is planned, and then acquired."""
+        return {"kind": self._kind, "target": self._target, "route": self._route, "lock_days": self._lock}
 
     def _take(self, answer: Any) -> None:
         try:
@@ -133,6 +148,7 @@ class PlanScreen(CaseScreen[str | None]):
                 out += [(), ((f" {look.arrow} what to do", "head"),)]
                 out += [((f"   {piece}", ""),) for piece in wrap(look.clean(self._fault.next, 2000), width - 4)]
             out += [(), (("   Nothing was changed in any cloud.", "dim"),)]
+            out.append((("   r plans another route, l another lock.", "dim"),))
             if self._fault.request_id:
                 out.append(((f"   request id {look.clean(self._fault.request_id)}", "dim"),))
             return out
@@ -142,15 +158,22 @@ class PlanScreen(CaseScreen[str | None]):
         return [
             *plans.head(plan, names, width, look),
             (),
-            *plans.step_lines(plan, names, width, look),
+            *step_lines(plan, names, width, look),
             (),
             *plans.facts(plan, names, self._space, self.bench.snapshot.case.evidence_dir, width, look),
         ]
 
     def _note(self) -> Line:
-        if self._plan is not None and self._busy:
+        if self._starting:
             return ((f" {self.look.wait} {self._busy}", "wait"),)
-        return ((f" route asked for: {self._route}", "dim"),)
+        return ((f" asked: {self._route}", "dim"), (f" {self.look.dot} {self._locked()}", "dim"))
+
+    def _locked(self) -> str:
+        return f"lock {plural(self._lock, 'day')}" if self._lock else "no lock"
+
+    def _titled(self) -> Content:
+        dot = self.look.dot
+        return Content(f"Plan {dot} {self._kind} {self.look.clean(self._crumb, 60)} {dot} {self._locked()}")
 
     def on_page_lines_scrolled(self) -> None:
         self.tick()
@@ -170,10 +193,22 @@ class PlanScreen(CaseScreen[str | None]):
         self.query_one("#plan", PageLines).action_last()
 
     def action_route(self) -> None:
-        if self._busy and self._plan is not None:
-            return
-        self._route = ROUTES[(ROUTES.index(self._route) + 1) % len(ROUTES)]
+        if not self._starting:
+            self._route = ROUTES[(ROUTES.index(self._route) + 1) % len(ROUTES)]
+            self._ask_anew()
+
+    def action_lock(self) -> None:
+        if not self._starting:
+            self._lock = LOCKS[(LOCKS.index(self._lock) + 1) % len(LOCKS)]
+            self._ask_anew()
+
+    @property
+    def _starting(self) -> bool:
+        return self._plan is not None and bool(self._busy)
+
+    def _ask_anew(self) -> None:
         self.query_one("#cancel", Button).focus()
+        self.query_one("#plan", PageLines).action_first()
         self._ask()
 
     def action_policies(self) -> None:
@@ -209,8 +244,8 @@ class PlanScreen(CaseScreen[str | None]):
         question = Question(
             title=f"Approve {plan.kind} {plan.target.id}",
             happens=(
-                *plans.effects_in_words(plan, self.look),
-                "Each is undone as the plan says, and each is recorded in custody before and after.",
+                *plans.effects_in_words(plan, self.bench.shelf.names, self.look),
+                "The plan says how each is undone. Each is recorded in custody before and after.",
             ),
             word=word,
             action="Approve",
@@ -224,9 +259,7 @@ class PlanScreen(CaseScreen[str | None]):
 
     async def _acquire(self) -> None:
         order = {
-            "kind": "disk",
-            "target": self._target,
-            "route": self._route,
+            **self._wanted(),
             "reason": self.query_one("#reason", PlainInput).value.strip(),
             "digest": self._digest,
         }

@@ -8,9 +8,9 @@ from datetime import datetime
 
 from rich.cells import cell_len
 
-from app.model import ENDED, Acquisition, Lease
+from app.model import ENDED, Acquisition, EvidenceItem, Lease
 from app.model.view import StepRow
-from screens.present.amounts import bar, percent, rate, size
+from screens.present.amounts import bar, percent, plural, rate, size
 from screens.present.cells import Line, Span, cells, columns, fit, fit_line, share, spread, wrap
 from screens.present.durations import countdown, eta, hour_minute, left, spent, urgency
 from screens.present.ids import digest
@@ -20,8 +20,10 @@ from screens.present.states import WORKING, acquisition_state, step_state
 _STATE = 15
 _CAP = 2000  # characters of an error that are kept before it is fitted or wrapped
 _INDENT = 8
+_ITEMS = 4  # sealed items that stand on the page of an acquisition with many
+_STEP, _STEP_AND_DISK = 20, 40  # cells of the present step that nothing else takes
 _TONES = {"calm": "dim", "soon": "wait", "now": "need", "over": "need"}
-_BYTE_STEPS = ("download", "hash")
+_BYTE_STEPS = ("download", "hash", "block")
 _CALL = re.compile(r"[a-z][a-z0-9-]*:[A-Z]\w+\b")
 
 
@@ -36,6 +38,14 @@ def counts_bytes(one: Acquisition) -> bool:
     """The present step moves or reads the image, and has said how far it is."""
     known = one.bytes_done is not None and bool(one.bytes_total)
     return known and (one.state == "hashing" or any(word in one.step.lower() for word in _BYTE_STEPS))
+
+
+def nothing_lost(one: Acquisition) -> str:
+    """The sentence for one that waits: how much of it is safe already."""
+    part = percent(one.bytes_done, one.bytes_total)
+    if part is None:
+        return "Nothing was lost: it goes on where it was."
+    return f"Nothing was lost: {part} % is on disk and verified."
 
 
 def why(error: str, room: int, look: Look) -> str:
@@ -53,6 +63,12 @@ def why(error: str, room: int, look: Look) -> str:
     if cell_len(error) > room and error.endswith(")"):  # the bracket holds codes and request ids
         error = error.rpartition(" (")[0] or error
     return fit(error, min(cell_len(error), room), look)
+
+
+def ids(found: Sequence[str], look: Look) -> str:
+    """Evidence ids on one line: ``E-0005``, ``E-0009, E-0010``, ``E-0009 to E-0012``; "" for none."""
+    clean = [look.clean(item, 24) for item in found]
+    return ", ".join(clean) if len(clean) < 3 else f"{clean[0]} to {clean[-1]}"
 
 
 def target_of(one: Acquisition, look: Look) -> str:
@@ -86,7 +102,8 @@ def rows(
 
 def _progress(one: Acquisition, long: int, speed: int, look: Look) -> Line:
     if one.state == "done":
-        return ((look.clean(one.item), "done"),) if one.item else ()
+        named = ids(_set_aside(one), look)
+        return ((named if cell_len(named) <= long + 6 + speed else plural(len(one.items), "item"), "done"),)
     part = done_percent(one)
     if part is None or one.state in ENDED or one.state == "queued":
         return ()
@@ -108,8 +125,9 @@ def _second(
         parts = [size(one.bytes_total or one.bytes_done, "")]
         if one.sha256:
             parts.append(f"sha256 {digest(one.sha256, look, 12)}")
-        if not one.item:
-            parts.append("snapshot kept, nothing downloaded" if one.route == "preserve" else "")
+        if one.route == "preserve":
+            kept = "snapshots" if one.kind == "instance" else "snapshot"
+            parts.append(f"{kept} kept, no disk downloaded" if one.item else f"{kept} kept, nothing downloaded")
         parts.append(hour_minute(_ended(steps), now))
         return ((f" {look.dot} ".join(part for part in parts if part), "dim"),)
     if one.error and one.state in ("failed", "interrupted", "waiting_for_credentials", "paused", "cancelled"):
@@ -132,17 +150,27 @@ def _second(
         place = f"{one.step_no}/{one.step_count} " if one.step else ""
         room = max(8, width - _INDENT - 1 - cell_len(place) - cells(tuple(renewal)))
         return ((place, "dim"), (why(hint, room, look), "wait"), *renewal)
-    line: list[Span] = []
-    if one.state == "paused":
-        line.append((f" {look.dot} p goes on", "dim"))
-    elif one.state not in ENDED:
-        if width < 74 and one.rate and one.state == "running":
-            line.append((f" {look.dot} {rate(one.rate)}", ""))
-        if one.eta_s is not None:
-            line.append((f" {look.dot} {eta(one.eta_s)}", ""))
-        line.extend(_renewal(one, leases, now, look))
     step = f"{one.step_no}/{one.step_count} {look.clean(one.step)}" if one.step else ""
-    room = max(6, width - _INDENT - 1 - cells(tuple(line)))
+    tails: list[list[Span]] = []
+    if one.state == "paused":
+        tails.append([(f" {look.dot} p goes on", "dim")])
+    elif one.state not in ENDED:
+        if one.kind == "instance" and counts_bytes(one) and one.state == "running":
+            tails.append([(f" {look.dot} {bytes_line(one, look)}", "")])
+        if one.eta_s is not None:
+            tails.append([(f" {look.dot} {eta(one.eta_s)}", "")])
+        tails.append(_renewal(one, leases, now, look))
+        if width < 74 and one.rate and one.state == "running":
+            tails.append([(f" {look.dot} {rate(one.rate)}", "")])
+    # What is under way is read first: what does not fit beside it is left out, the last one first. What ends
+    # soon stays in any case.
+    room = max(6, width - _INDENT - 1)
+    wanted = min(cell_len(step), _STEP_AND_DISK if one.kind == "instance" else _STEP)
+    for tail in reversed(tails[:]):
+        if wanted + sum(cells(tuple(kept)) for kept in tails) > room and all(tone != "need" for _, tone in tail):
+            tails.remove(tail)
+    line = [span for tail in tails for span in tail]
+    room = max(6, room - cells(tuple(line)))
     return ((fit(step, min(cell_len(step), room), look), "dim"), *line)
 
 
@@ -175,14 +203,23 @@ def _renewal(one: Acquisition, leases: Mapping[str, Lease], now: datetime, look:
 
 
 def bytes_line(one: Acquisition, look: Look) -> str:
-    """``5.0 of 8.0 GiB`` in words, "" where bytes are not counted."""
+    """``5.0 of 8.0 GiB``, "" where bytes are not counted."""
     if not counts_bytes(one):
         return ""
-    return f"{size(one.bytes_done)} of {size(one.bytes_total)}"
+    done, total = size(one.bytes_done), size(one.bytes_total)
+    number, _, unit = done.partition(" ")
+    return f"{number if total.endswith(f' {unit}') else done} of {total}"
 
 
-def summary(one: Acquisition, leases: Mapping[str, Lease], now: datetime, width: int, look: Look) -> list[Line]:
-    """The head of an acquisition's page."""
+def summary(
+    one: Acquisition,
+    leases: Mapping[str, Lease],
+    now: datetime,
+    width: int,
+    look: Look,
+    sealed: Sequence[EvidenceItem] = (),
+) -> list[Line]:
+    """The head of an acquisition's page. ``sealed`` are the items that it has ended in so far."""
     state = acquisition_state(one, look)
     part = done_percent(one)
     out: list[Line] = [
@@ -201,14 +238,45 @@ def summary(one: Acquisition, leases: Mapping[str, Lease], now: datetime, width:
         tail: Line = ((text, ""), *_renewal(one, leases, now, look))
         full, empty = bar(part, max(5, min(60, width - cells(tail) - 2)), look)
         out.append(((" ", ""), (full, "live"), (empty, "trough"), *tail))
-    if one.sha256:
-        out.append(((f" {look.clean(one.item or '')} ", "done"), (f"sha256 {look.clean(one.sha256)}", "")))
+    out += _items(one, sealed, width, look)
     if one.error:
         tone = "bad" if one.state == "failed" else "wait" if one.state in WORKING else "need"
         out.extend(((f" {piece}", tone),) for piece in wrap(look.clean(one.error, _CAP), width - 2))
     if one.next:
         for row, piece in enumerate(wrap(look.clean(one.next, _CAP), width - 4)):
             out.append(((f" {look.arrow if row == 0 else ' '} {piece}", ""),))
+    return out
+
+
+def _set_aside(one: Acquisition) -> tuple[str, ...]:
+    return one.items or ((one.item,) if one.item else ())
+
+
+def _items(one: Acquisition, sealed: Sequence[EvidenceItem], width: int, look: Look) -> list[Line]:
+    """What it has ended in so far, a line each as long as there are few, and the ids of what is still to come."""
+    known = {item.id: item for item in sealed}
+    ours = [known[ident] for ident in _set_aside(one) if ident in known]
+    if not ours and one.sha256:
+        return [((f" {look.clean(one.item or '')} ", "done"), (f"sha256 {look.clean(one.sha256)}", ""))]
+    out: list[Line] = []
+    for item in ours[:_ITEMS] if len(ours) > _ITEMS + 1 else ours:
+        what = f"{look.clean(item.kind)} {look.clean(item.source)}".strip()
+        lead: Line = (
+            (f" {look.clean(item.id, 24)} ", "done"),
+            (f"{what} {look.dot} {size(item.bytes)}", ""),
+            (f" {look.dot} ", "dim"),
+        )
+        whole = f"sha256 {look.clean(item.sha256)}" if item.sha256 else "files, each with its sha256 in the bag"
+        if len(ours) == 1 and cells(lead) + cell_len(whole) > width:
+            out += [lead[:2], ((f"   {whole}", "dim"),)]
+        else:
+            short = f"sha256 {digest(item.sha256, look, 12)}" if item.sha256 else "files"
+            out.append((*lead, (whole if cells(lead) + cell_len(whole) <= width else short, "dim")))
+    if len(ours) > _ITEMS + 1:
+        out.append(((f" and {len(ours) - _ITEMS} more that are sealed", "dim"),))
+    missing = [ident for ident in one.items if ident not in known]
+    if missing and len(one.items) > 1 and one.state not in ENDED:
+        out.append(((f" to be sealed: {ids(missing, look)}", "dim"),))
     return out
 
 

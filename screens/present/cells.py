@@ -91,7 +91,7 @@ def wrap(text: str, width: int) -> list[str]:
     for word in text.split(" "):
         while cell_len(word) > width:
             room = width - (cell_len(line) + 1 if line else 0)
-            if room < width // 2:
+            if line and room < max(2, width // 2):  # a wide character needs two cells
                 out.append(line)
                 line, room = "", width
             kept = _prefix(word, room)

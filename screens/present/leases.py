@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
 from app.model import ENDED, Acquisition, Lease
-from screens.present.cells import Line, Span, cells, columns, share
+from screens.present.cells import Line, Span, cells, columns, share, wrap
 from screens.present.durations import countdown, hour_minute, left, urgency
 from screens.present.look import Look
 from screens.present.shelf import AccountKey
@@ -108,6 +108,14 @@ def lease_line(one: Lease, names: Mapping[AccountKey, str], now: datetime, width
         width,
         look,
     )
+
+
+def note_lines(one: Lease, width: int, look: Look) -> list[Line]:
+    """What is said of one lease, such as why it is shorter than asked for; nothing where nothing is."""
+    if not one.note:
+        return []
+    text = f"{look.clean(one.id, 24)} {look.arrow} {look.clean(one.note, 1000)}"
+    return [((f" {piece}", "wait"),) for piece in wrap(text, width - 2)]
 
 
 def _line(parts: Sequence[Span], width: int, look: Look) -> Line:

@@ -7,38 +7,46 @@ from collections.abc import Mapping, Sequence
 
 from rich.cells import cell_len, set_cell_size
 
-from app.model import Plan
+from app.model import LeaseSpec, Plan
 from screens.present.amounts import count, plural, size
-from screens.present.cells import Line, Span, cells, columns, share, spread, wrap
+from screens.present.cells import Line, Span, cells, spread, wrap
 from screens.present.durations import rough
 from screens.present.look import Look
+from screens.present.plan_steps import RANK, account_name, effect_span, numbers, table
 from screens.present.shelf import AccountKey
 
 _POLICY_LINE = 4096  # a policy has 2,048 characters; escaped it may have a few more
-_RANK = {"observe": 0, "collect": 1, "share": 2, "modify": 3, "destroy": 4}
-_TONES = {"observe": "dim", "collect": "", "share": "wait", "modify": "need", "destroy": "bad"}
+_LABEL = 14  # cells before a fact
 POLICY_CAP = 2048
 """Characters that AWS accepts as a session policy (sts:AssumeRole, parameter Policy)."""
 
 
 def worst_effect(plan: Plan) -> str:
     """The gravest effect among the steps: what the confirmation is graded by."""
-    return max((step.effect for step in plan.steps), key=_RANK.__getitem__, default="observe")
+    return max((step.effect for step in plan.steps), key=RANK.__getitem__, default="observe")
 
 
 def needs_word(plan: Plan) -> str:
     """The word to type before approval (``SHARE``), "" where Enter on Approve is enough."""
     effect = worst_effect(plan)
-    return effect.upper() if _RANK[effect] > _RANK["collect"] else ""
+    return effect.upper() if RANK[effect] > RANK["collect"] else ""
+
+
+def lock_days(plan: Plan) -> int:
+    """For how long the plan keeps its snapshot from being deleted, in days; 0 where it does not."""
+    found = [step.params.get("days") for step in plan.steps if step.op == "snapshot.lock"]
+    return max((days for days in found if isinstance(days, int)), default=0)
 
 
 def head(plan: Plan, names: Mapping[AccountKey, str], width: int, look: Look) -> list[Line]:
-    """Target and route, with the reason for the route in words."""
+    """Target and route, with the reason for the route in words, and the lock."""
     target = plan.target
     name = target.attached_to or target.name
     what = f"{look.clean(name)}, {size(target.size_bytes)}" if name else size(target.size_bytes)
-    label = look.clean(target.account_name or names.get((target.cloud, target.account)) or target.account)
-    where = f"in {label} {look.dot} {look.clean(target.region)}"
+    disks = sum(item.kind == "disk" for item in plan.items)
+    if plan.kind == "instance" and disks:
+        what += f" on {plural(disks, 'disk')}"
+    where = f"in {account_name(plan, target.account, names, look)} {look.dot} {look.clean(target.region)}"
     subject: Line = ((f" acquire {plan.kind} ", ""), (look.clean(target.id), "strong"), (f" ({what})", ""))
     notes: Line = ()
     if plan.warnings:
@@ -55,92 +63,41 @@ def head(plan: Plan, names: Mapping[AccountKey, str], width: int, look: Look) ->
     for row, piece in enumerate(wrap(f"because {look.clean(plan.why, 600)}", max(20, width - 16))):
         lead: Line = ((" route ", ""), (f"{plan.route.upper():<9}", "accent")) if row == 0 else ((" " * 16, ""),)
         out.append((*lead, (piece, "")))
+    days = lock_days(plan)
+    if days:
+        what = "what stays in the cloud cannot be deleted before, except by who may unlock it"
+        for row, piece in enumerate(wrap(what, max(20, width - 16))):
+            lead = ((" lock  ", ""), (f"{f'{count(days)} DAYS':<9}", "need")) if row == 0 else ((" " * 16, ""),)
+            out.append((*lead, (piece, "")))
     return out
-
-
-def step_lines(plan: Plan, names: Mapping[AccountKey, str], width: int, look: Look) -> list[Line]:
-    """A header and each step. No text is cut: a long one goes on in its column, and on a narrow screen call and
-    undo stand under the title."""
-    wide = width >= 104
-    runs = 16 if wide else 13
-    if wide:
-        title, call, undo = share(width - 1, [2, 8, runs], [5, 4, 4])
-        sizes = [2, title, call, 8, runs, undo]
-        titles = ["#", "step", "call", "effect", "runs as", "undo"]
-    else:
-        sizes = [2, *share(width - 1, [2, 8, runs], [1]), 8, runs]
-        titles = ["#", "step", "effect", "runs as"]
-    out = _row([(title, "head") for title in titles], sizes, look)
-    for number, step in enumerate(plan.steps, 1):
-        where = (
-            "jump host"
-            if not step.account or step.call.startswith("local:")
-            else _account(plan, step.account, names, look)
-        )
-        called, back = look.clean(step.call), look.clean(step.undo)
-        first: list[Span] = [(f"{number:>2}", "dim"), (look.clean(step.title), "")]
-        last: list[Span] = [(look.clean(step.effect), _TONES.get(step.effect, "")), (where, "")]
-        if wide:
-            out += _row([*first, (called, "dim"), *last, (back or look.none, "dim")], sizes, look)
-            continue
-        out += _row([*first, *last], sizes, look)
-        under = f"{called} {look.dot} undo: {back}" if back else called
-        for text in (under,) if cell_len(under) <= width - 4 else (called, f"undo: {back}"):
-            out += [((f"    {piece}", "dim"),) for piece in wrap(text, width - 4)]
-    return out
-
-
-def _row(parts: Sequence[Span], sizes: Sequence[int], look: Look) -> list[Line]:
-    """Columns side by side, each wrapped into its width."""
-    pieces = [
-        [text] if cell_len(text) <= room else wrap(text, room)
-        for (text, _), room in zip(parts, sizes, strict=True)
-    ]
-    out: list[Line] = []
-    for row in range(max(len(one) for one in pieces)):
-        line = [
-            (((one[row] if row < len(one) else "", tone),), room)
-            for one, (_, tone), room in zip(pieces, parts, sizes, strict=True)
-        ]
-        out.append(((" ", ""), *columns(line, look)))
-    return out
-
-
-def _account(plan: Plan, account: str, names: Mapping[AccountKey, str], look: Look) -> str:
-    return look.clean(names.get((plan.target.cloud, account)) or account)
 
 
 def facts(
     plan: Plan, names: Mapping[AccountKey, str], space: str, evidence_dir: str, width: int, look: Look
 ) -> list[Line]:
-    """Permissions, clocks, estimate, room and warnings."""
-    actions = {action for step in plan.steps for need in step.permissions for action in need.actions}
-    resources = {one for step in plan.steps for need in step.permissions for one in need.resources}
+    """Permissions, clocks, leases, estimate, what it ends in, room and warnings."""
     out: list[Line] = []
 
     def fact(label: str, text: str, tone: str = "") -> None:
-        for row, piece in enumerate(wrap(text, max(20, width - 14))):
-            out.append(((f" {label if row == 0 else '':<13}", "head"), (piece, tone)))
+        for row, piece in enumerate(wrap(text, max(20, width - _LABEL))):
+            out.append(((f" {label if row == 0 else '':<{_LABEL - 1}}", "head"), (piece, tone)))
 
-    asked = (
-        f"{plural(len(actions), 'action')} on {plural(len(resources), 'resource')} {look.dot} P shows the policies"
-    )
-    fact("permissions", asked)
-    for lease in plan.leases:
-        renew = f"renews {lease.renewals}{'×' if not look.ascii else 'x'}" if lease.renewals else "no renewal"
-        where = _account(plan, lease.account, names, look)
-        steps = plural(len(lease.steps), "step")
-        fact(
-            "lease",
-            f"{where} {look.dot} {lease.effect} {look.dot} {steps} {look.dot} {lease.seconds // 60} min, {renew} "
-            f"{look.dot} policy {count(lease.policy_bytes)} of {count(POLICY_CAP)} bytes",
-            "need" if lease.policy_bytes > POLICY_CAP else "",
-        )
-    estimate = f"{rough(plan.estimate.seconds)} {look.dot} reads at most {size(plan.estimate.bytes)}"
-    fact("estimate", f"{look.approx} {estimate}")
+    actions = {action for step in plan.steps for need in step.permissions for action in need.actions}
+    resources = {one for step in plan.steps for need in step.permissions for one in need.resources}
+    asked = f"{plural(len(actions), 'action')} on {plural(len(resources), 'resource')}"
+    fact("permissions", f"{asked} {look.dot} P shows the policies")
+    if plan.leases:
+        fact("clocks", _clocks(plan.leases, look))
+        for note in dict.fromkeys(lease.note for lease in plan.leases if lease.note):
+            fact("", look.clean(note, 600), "wait")
+        for row, line in enumerate(_leases(plan, names, max(20, width - _LABEL), look)):
+            out.append(((f" {'leases' if row == 0 else '':<{_LABEL - 1}}", "head"), *line))
+    reads = f"reads at most {size(plan.estimate.bytes)}" if plan.estimate.bytes else "reads no disk"
+    fact("estimate", f"{look.approx} {rough(plan.estimate.seconds)} {look.dot} {reads}")
+    fact("ends in", _ends_in(plan, look))
     if space:
         fact("room", look.clean(space, 300))
-    elif evidence_dir and plan.route != "preserve":
+    elif evidence_dir and plan.items:
         fact("evidence to", look.clean(evidence_dir, 300))
     for warning in plan.warnings:
         for row, piece in enumerate(wrap(look.clean(warning.text, 600), max(20, width - 4))):
@@ -148,11 +105,72 @@ def facts(
     return out
 
 
+def _clocks(leases: Sequence[LeaseSpec], look: Look) -> str:
+    """How long leases last, and how often they are renewed by the estimate."""
+    shortest, longest = min(one.seconds for one in leases), max(one.seconds for one in leases)
+    lasts = f"{_minutes(shortest)} min" if shortest == longest else f"{_minutes(shortest)}-{_minutes(longest)} min"
+    renewals = sum(one.renewals for one in leases)
+    renewed = f"renewed {_times(renewals, look)} beside the work" if renewals else "no renewal needed"
+    each = "lease" if len(leases) == 1 else f"{len(leases)} leases of"
+    return f"{each} {lasts} {look.dot} {renewed}"
+
+
+def _leases(plan: Plan, names: Mapping[AccountKey, str], width: int, look: Look) -> list[Line]:
+    """A row for each lease: where, for what, how long, how often renewed, how long its policy is."""
+    rows: list[list[Span]] = []
+    for lease in plan.leases:
+        long = "need" if lease.policy_bytes > POLICY_CAP else ""
+        rows.append(
+            [
+                (account_name(plan, lease.account, names, look), long),
+                effect_span(lease.effect, look),
+                (f"{_minutes(lease.seconds)} min", ""),
+                (f"renews {_times(lease.renewals, look)}" if lease.renewals else look.none, "dim"),
+                (f"{count(lease.policy_bytes)} of {count(POLICY_CAP)} bytes", long or "dim"),
+                (f"steps {numbers([_place(plan, step) for step in lease.steps], look)}", "dim"),
+            ]
+        )
+    short = [row[:-1] for row in rows]
+    return table(rows, width, look) or table(short, width, look, " ") or _joined(short, width, look)
+
+
+def _joined(rows: Sequence[Sequence[Span]], width: int, look: Look) -> list[Line]:
+    """Each row as one wrapped line, where columns do not fit."""
+    texts = [(f" {look.dot} ".join(text for text, _ in row), row[0][1]) for row in rows]
+    return [((piece, tone),) for text, tone in texts for piece in wrap(text, width)]
+
+
+def _place(plan: Plan, step: str) -> int:
+    """The number under which a step is shown; 0 where there is none of that id."""
+    return next((place for place, one in enumerate(plan.steps, 1) if one.id == step), 0)
+
+
+def _minutes(seconds: int) -> str:
+    return str(seconds // 60) if seconds % 60 == 0 else f"{seconds / 60:.1f}"
+
+
+def _times(number: int, look: Look) -> str:
+    return look.plain(f"{number}×")
+
+
+def _ends_in(plan: Plan, look: Look) -> str:
+    """The evidence items that come of it."""
+    disks = [item for item in plan.items if item.shape is not None]
+    parts = []
+    if disks:
+        parts.append(f"{plural(len(disks), 'disk image')}, {size(plan.image_bytes)}")
+    if len(disks) < len(plan.items):
+        parts.append(f"{plural(len(plan.items) - len(disks), 'set')} of files that describe the instance")
+    if not disks:
+        parts.append("snapshots that are kept; no disk is downloaded")
+    return f" {look.dot} ".join(parts)
+
+
 def policies(plan: Plan, names: Mapping[AccountKey, str], width: int, look: Look) -> list[Line]:
     """Each lease's session policy, pretty-printed; long lines go on indented."""
     out: list[Line] = []
     for lease in plan.leases:
-        whose = f"{_account(plan, lease.account, names, look)} {look.dot} {lease.effect}"
+        whose = f"{account_name(plan, lease.account, names, look)} {look.dot} {lease.effect}"
         out.extend(((piece, "strong"),) for piece in wrap(whose, width))
         out.append(((f"{count(lease.policy_bytes)} of {count(POLICY_CAP)} bytes", "dim"),))
         out.extend(((piece, "dim"),) for piece in _broken(look.clean(lease.role, _POLICY_LINE), width))
@@ -182,10 +200,18 @@ def _broken(text: str, width: int) -> list[str]:
     return [*out, pad + rest]
 
 
-def effects_in_words(plan: Plan, look: Look) -> list[str]:
-    """What will happen in the clouds, one sentence per step that is more than observing."""
-    return [
-        f"{step.effect}: {look.clean(step.title)} ({look.clean(step.call)})"
-        for step in plan.steps
-        if _RANK[step.effect] > _RANK["collect"]
-    ]
+def effects_in_words(plan: Plan, names: Mapping[AccountKey, str], look: Look) -> list[str]:
+    """What will happen in the clouds beyond observing and collecting: a sentence for each call and account."""
+    found: dict[tuple[str, str, str, bool], list[int]] = {}
+    for number, step in enumerate(plan.steps, 1):
+        if RANK[step.effect] > RANK["collect"]:
+            found.setdefault((step.effect, step.call, step.account, bool(step.undoes)), []).append(number)
+    out: list[str] = []
+    for (effect, call, account, _), places in found.items():
+        what = look.clean(plan.steps[places[0] - 1].title)
+        if len(places) > 1:
+            what += f" and {len(places) - 1} more like it"
+        where = account_name(plan, account, names, look)
+        steps = f"{'step' if len(places) == 1 else 'steps'} {numbers(places, look)}"
+        out.append(f"{effect}: {what} ({look.clean(call)} in {where}, {steps})")
+    return out

@@ -22,6 +22,7 @@ _WORDS: dict[str, tuple[str, str, str]] = {
     "done": ("done", "sealed", "done"),
     "failed": ("failed", "failed", "bad"),
     "cancelled": ("none", "cancelled", "dim"),
+    "undoing": ("wait", "undoing", "wait"),
     # steps of an acquisition
     "todo": ("idle", "to do", "dim"),
     "skipped": ("none", "skipped", "dim"),
@@ -58,7 +59,14 @@ def acquisition_state(acquisition: Acquisition, look: Look) -> Span:
     """The same for an acquisition: one that kept a snapshot only is done, one that made an item is sealed."""
     if acquisition.state == "done" and not acquisition.item:
         return f"{look.done} done", "done"
+    if undoing(acquisition) and acquisition.state in WORKING:
+        return state("undoing", look)
     return state(acquisition.state, look)
+
+
+def undoing(acquisition: Acquisition) -> bool:
+    """It was cancelled, and what its plan made only for the way is being taken back: its step says so."""
+    return acquisition.state not in ENDED and acquisition.step.startswith("undoing:")
 
 
 def waiting(acquisitions: Sequence[Acquisition]) -> list[Acquisition]:

@@ -65,6 +65,12 @@ class PageLines(LinesView, can_focus=True):
     def _to(self, y: int) -> None:
         self.scroll_to(y=max(0, min(y, self.max_scroll_y)), animate=False, force=True, immediate=True)
 
+    def bring(self, y: int) -> None:
+        """Scroll until line ``y`` is seen with some of what follows; nothing moves where it is seen already."""
+        height, top = self.scrollable_content_region.height, self.scroll_offset.y
+        if not top <= y < top + max(1, height - 1):
+            self._to(y - height // 2)
+
     @property
     def below(self) -> int:
         """How many lines stand below the last one that is seen."""

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
-from screens.present.cells import Line, wrap
+from rich.cells import cell_len
+
+from screens.present.cells import Line, fit, wrap
+from screens.present.look import Look
 from screens.widgets.line_view import LinesView
 
-Problem = tuple[str, str]
-"""(what is wrong, what to do next); both already harmless."""
-
 _ROWS = 3
+
+
+class Problem(NamedTuple):
+    """What is wrong, what to do next, what is well all the same, and the keys that help; all already harmless."""
+
+    what: str
+    todo: str = ""
+    calm: str = ""
+    keys: str = ""
 
 
 class Strips(LinesView):
@@ -21,16 +31,39 @@ class Strips(LinesView):
         self.set_class(not problems, "-none")
         width = max(20, self.screen.size.width)
         out: list[Line] = []
-        for place, (what, todo) in enumerate(problems):
-            text = f"{what} {self.look.arrow} {todo}" if todo else what
-            pieces = wrap(text, width - 4)
-            rows: list[Line] = [
-                ((f" {self.look.warn if row == 0 else ' '} ", "need"), (piece, "need" if row == 0 else ""))
-                for row, piece in enumerate(pieces[:2])
-            ]
+        for place, problem in enumerate(problems):
+            rows = strip(problem, width, _ROWS if len(problems) == 1 else _ROWS - 1, self.look)
             if len(out) + len(rows) > _ROWS:
                 out = out[: _ROWS - 1]
                 out.append(((f"   {len(problems) - place} more", "need"),))
                 break
             out.extend(rows)
         self.show(out)
+
+
+def strip(problem: Problem, width: int, most: int, look: Look) -> list[Line]:
+    """A problem in at most ``most`` lines. What is well is left out first; what is cut ends in an ellipsis, and
+    keys are never cut."""
+    what, todo, calm, keys = problem
+    then = f" {look.arrow} {todo}" if todo else ""
+    room = width - 4
+    kept: list[str] = []
+    beside = False
+    for text in (f"{what}. {calm}{then}", f"{what}{then}") if calm else (f"{what}{then}",):
+        kept = wrap(text, room)
+        beside = bool(keys) and cell_len(kept[-1]) + 3 + cell_len(keys) <= room
+        if len(kept) + (1 if keys and not beside else 0) <= most:
+            break
+    else:
+        kept = kept[: most - 1 if keys else most]
+        kept[-1] = fit(kept[-1] + look.more, min(room, cell_len(kept[-1]) + 1), look)
+        beside = False
+    rows: list[Line] = [
+        ((f" {look.warn if row == 0 else ' '} ", "need"), (piece, "need" if row == 0 else ""))
+        for row, piece in enumerate(kept)
+    ]
+    if keys and beside:
+        rows[-1] = (*rows[-1], (f" {look.dot} ", "dim"), (keys, "key"))
+    elif keys:
+        rows.append((("   ", ""), (keys, "key")))
+    return rows

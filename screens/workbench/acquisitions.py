@@ -12,7 +12,7 @@ from app.model import ENDED, Acquisition
 from screens.keymap import bindings, hints
 from screens.present.acquisitions import done_percent, target_of
 from screens.present.look import Look
-from screens.present.states import paused, running, waiting
+from screens.present.states import paused, running, undoing, waiting
 from screens.widgets.progress_list import Progress, ProgressList
 from screens.widgets.row_list import RowList
 from screens.widgets.typed_confirm import Question
@@ -40,7 +40,7 @@ class AcquisitionsPane(Pane):
         self._source: Progress | None = None
 
     def compose(self) -> ComposeResult:
-        empty = ((" nothing acquired yet: a on a disk in pane 2 makes a plan", "dim"),)
+        empty = ((" nothing acquired yet: a on a disk or instance in pane 2 plans", "dim"),)
         yield ProgressList(look=self.look, empty=empty)
 
     @property
@@ -100,6 +100,9 @@ class AcquisitionsPane(Pane):
             return
         if one.state in ("done", "cancelled"):
             self.bench.say(f"{one.id} has ended.", "warning")
+            return
+        if undoing(one):
+            self.bench.say(f"{one.id} is cancelled; what it made only for the way is being taken back.", "warning")
             return
         self.bench.ask(cancel_question(one, self.bench.look), lambda reason: self._order("cancel", one, reason))
 

@@ -24,6 +24,8 @@ from screens.widgets.plain_input import PlainInput
 from screens.widgets.row_list import RowList
 from screens.workbench.pane import Pane
 
+_ACQUIRED = {"volume": "disk", "instance": "instance"}
+
 
 class Shelved:
     """Row source over a selection of the shelf."""
@@ -89,10 +91,11 @@ class ResourcesPane(Pane):
     BINDINGS: ClassVar[list[BindingType]] = bindings("resources")
 
     class Acquire(Message):
-        """A disk was picked; ``target`` names it for the agent."""
+        """A disk or an instance (``kind``) was picked; ``target`` names it for the agent."""
 
-        def __init__(self, target: str, crumb: str) -> None:
+        def __init__(self, kind: str, target: str, crumb: str) -> None:
             super().__init__()
+            self.kind = kind
             self.target = target
             self.crumb = crumb
 
@@ -207,21 +210,13 @@ class ResourcesPane(Pane):
         one = self.current
         if one is None:
             return
-        if one.kind == "instance":
-            disks = self.shelf.disks_of(one)
-            if len(disks) != 1:
-                said = (
-                    f"It has {len(disks)} disks: put the cursor on one of them"
-                    if disks
-                    else "No disk of it is known"
-                )
-                self.bench.say(f"This is an instance. {said}, then press a.", "warning")
-                return
-            one = disks[0]
-        elif one.kind != "volume":
-            self.bench.say(f"This is a {one.kind}: put the cursor on a disk, then press a.", "warning")
+        kind = _ACQUIRED.get(one.kind)
+        if kind is None:
+            what = "This is a" + ("n image" if one.kind == "image" else f" {one.kind}")
+            self.bench.say(f"{what}: put the cursor on a disk or an instance, then press a.", "warning")
             return
-        self.post_message(self.Acquire(target(one.cloud, one.account, one.id), present.title_of(one, self.look)))
+        named = target(one.cloud, one.account, one.id)
+        self.post_message(self.Acquire(kind, named, present.title_of(one, self.look)))
 
     @on(Input.Changed, "#filter")
     def _typed(self, event: Input.Changed) -> None:

@@ -164,7 +164,7 @@ class WorkbenchScreen(CaseScreen[None]):
         self.app.push_screen(PageScreen(title, lambda width: present.detail(one, shelf, width, look)))
 
     def on_resources_pane_acquire(self, event: ResourcesPane.Acquire) -> None:
-        self.bench.plan(event.target, event.crumb)
+        self.bench.plan(event.kind, event.target, event.crumb)
 
     def on_acquisitions_pane_opened(self, event: AcquisitionsPane.Opened) -> None:
         self.bench.open_acquisition(event.acquisition)

@@ -48,6 +48,7 @@ class Desk:
     script: Scripted
     clock: HandClock
     paced: list[tuple[str, str]]
+    used: list[tuple[str, str]]
 
 
 def lease(account: str = ACCOUNT, key: str = "ASIALEASE00000000001") -> Grant:
@@ -101,7 +102,7 @@ def table(script: Scripted, credentials_file: Path) -> dict[str, Any]:
         "credentials_file": str(credentials_file),
         "home_region": "eu-west-1",
         "regions": ["eu-west-1"],
-        "endpoints": dict.fromkeys(("sts", "ec2", "ebs", "organizations", "kms"), script.url),
+        "endpoints": dict.fromkeys(("sts", "ec2", "ebs", "organizations", "kms", "iam"), script.url),
     }
 
 
@@ -109,10 +110,14 @@ def table(script: Scripted, credentials_file: Path) -> dict[str, Any]:
 async def desk(script: Scripted, table: dict[str, Any]) -> AsyncIterator[Desk]:
     clock = HandClock()
     paced: list[tuple[str, str]] = []
+    used: list[tuple[str, str]] = []
 
     async def pace(account: str, service: str) -> None:
         paced.append((account, service))
 
-    provider = open_provider(table, Scope(case="c-1", examiner="ex-7", clock=clock, pace=pace))
-    yield Desk(provider, script, clock, paced)
+    def count(lease: str, action: str) -> None:
+        used.append((lease, action))
+
+    provider = open_provider(table, Scope(case="c-1", examiner="ex-7", clock=clock, pace=pace, used=count))
+    yield Desk(provider, script, clock, paced, used)
     await provider.close()

@@ -128,13 +128,16 @@ def caller(arn: str, account: str) -> web.Response:
     return sts("GetCallerIdentity", f"<Arn>{arn}</Arn><UserId>AID</UserId><Account>{account}</Account>")
 
 
-def assumed(account: str, *, secret: str = "s" * 40, token: str = "t" * 300) -> web.Response:
+def assumed(
+    account: str, *, secret: str = "s" * 40, token: str = "t" * 300, packed: int | None = None
+) -> web.Response:
     return sts(
         "AssumeRole",
         f"<AssumedRoleUser><Arn>arn:aws:sts::{account}:assumed-role/jumpbag/jumpbag-c-L-0001</Arn>"
         "<AssumedRoleId>AROA:x</AssumedRoleId></AssumedRoleUser><Credentials><AccessKeyId>ASIASCRIPTED00000001</AccessKeyId>"
         f"<SecretAccessKey>{secret}</SecretAccessKey><SessionToken>{token}</SessionToken>"
-        "<Expiration>2027-01-01T00:00:00Z</Expiration></Credentials>",
+        "<Expiration>2027-01-01T00:00:00Z</Expiration></Credentials>"
+        + (f"<PackedPolicySize>{packed}</PackedPolicySize>" if packed is not None else ""),
     )
 
 

@@ -77,7 +77,6 @@ async def test_create_carries_its_tags_and_answers_plain_json(desk: Desk, script
         "volume_id": VOLUME,
         "size_bytes": 8 << 30,
         "encrypted": False,
-        "kms_key_id": None,
         "started": "2026-11-23T09:00:00Z",
     }
     assert desk.paced == [(ACCOUNT, "ec2:write")]
@@ -179,7 +178,7 @@ async def test_a_snapshot_of_another_volume_is_not_believed(desk: Desk, script: 
         await desk.provider.actuator.perform(CREATE, context(), lease())
 
 
-@pytest.mark.parametrize("call", ["ec2:DeleteSnapshot", "ec2:CopySnapshot", ""])
+@pytest.mark.parametrize("call", ["ec2:DeleteVolume", "ec2:ModifyVolume", ""])
 async def test_unknown_acts_are_refused(desk: Desk, script: Scripted, call: str) -> None:
     with pytest.raises(Usage):
         await desk.provider.actuator.perform(_step("1", "act", call), context(), lease())
@@ -293,8 +292,23 @@ def test_cloud_strings_never_form_paths(desk: Desk, wrong: object) -> None:
         desk.provider.blocks.fetch_spec(READ, context({"1": {"snapshot_id": wrong}}))
 
 
-async def test_access_denied_by_kms_is_denied(desk: Desk, script: Scripted) -> None:
-    script.always = ebs_error("AccessDeniedException", "DEPENDENCY_ACCESS_DENIED", status=403)
-    with pytest.raises(Denied) as caught:
+@pytest.mark.parametrize(
+    ("kind", "reason", "status"),
+    [
+        ("AccessDeniedException", "DEPENDENCY_ACCESS_DENIED", 403),
+        ("ResourceNotFoundException", "DEPENDENCY_RESOURCE_NOT_FOUND", 404),
+        ("ResourceNotFoundException", "GRANT_NOT_FOUND", 404),
+        ("ValidationException", "INVALID_CUSTOMER_KEY", 400),
+        ("ValidationException", "INVALID_DEPENDENCY_REQUEST", 400),
+    ],
+)
+async def test_trouble_with_the_key_is_denied_and_names_the_key(
+    desk: Desk, script: Scripted, kind: str, reason: str, status: int
+) -> None:
+    script.always = ebs_error(kind, reason, status=status)
+    with pytest.raises(Denied, match="KMS key") as caught:
         await _index(desk)
-    assert (caught.value.provider_code, caught.value.request_id) == ("DEPENDENCY_ACCESS_DENIED", "req-err")
+    assert (caught.value.provider_code, caught.value.request_id) == (reason, "req-err")
+    assert "enabled" in caught.value.next
+    assert desk.clock.slept == []  # neither lag nor throttling
+    assert desk.provider.blocks.fetch_spec(READ, context(MADE)).faults[reason] == "denied"

@@ -67,6 +67,37 @@ async def test_the_lifetime_is_clamped_and_says_why(
 
 
 @pytest.mark.parametrize(
+    ("who", "asked", "given", "note"),
+    [
+        (USER, 14400, 14400, ""),
+        (ROLE, 14400, 3600, "clamped to 3,600 s"),
+        (USER, 90000, 43200, "clamped to 43,200 s"),
+        (USER, 60, 900, "raised to 900 s"),
+        (ROLE, 3600, 3600, ""),
+    ],
+)
+async def test_the_lifetime_is_known_before_the_lease(
+    desk: Desk, script: Scripted, who: Answer, asked: int, given: int, note: str
+) -> None:
+    script.always = who
+    seconds, said = await desk.provider.identity.lifetime(asked)
+    assert seconds == given
+    assert said.startswith(note)
+    assert bool(said) == bool(note)
+    assert set(script.actions()) <= {"GetCallerIdentity"}
+
+
+@pytest.mark.parametrize(("packed", "noted"), [(None, False), (80, False), (81, True)])
+async def test_a_session_nearly_full_says_so(
+    desk: Desk, script: Scripted, packed: int | None, noted: bool
+) -> None:
+    script.answers = [assumed(ACCOUNT, packed=packed)]
+    grant = await desk.provider.identity.issue(ask())
+    assert ("81 %" in grant.note) is noted
+    assert desk.used == []  # the base identity's calls are not of a lease
+
+
+@pytest.mark.parametrize(
     ("answer", "kind"),
     [
         (drop, Unavailable),

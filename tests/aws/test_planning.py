@@ -1,26 +1,22 @@
-"""Eligibility, readings and plans, and what the role's session policy becomes."""
+"""Eligibility, readings, and plans of disks: what is asked, what is refused, what is said."""
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
-from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.credentials.policy import POLICY_LIMIT, with_leases
-from app.faults import Gone, Refused, Untrusted, Usage
+from app.faults import CredentialNeeded, Gone, Refused, Untrusted, Usage
 from app.text import visible
 from providers.aws import readings
 from providers.aws.eligibility import judge
 from providers.aws.settings import Settings
-from tests.aws.conftest import ACCOUNT, Desk, account, lease
-from tests.aws.scripted import Scripted, ec2, tags
+from tests.aws.conftest import ACCOUNT, Desk
+from tests.aws.planned import FORENSICS, INSTANCE, VOLUME, FakeKey, FakeVolume, Planned, Table, arn, own_keys, root
+from tests.aws.scripted import Scripted, ec2_error
 
-VOLUME, INSTANCE = "vol-0123456789abcdef0", "i-0123456789abcdef0"
-KEY = f"arn:aws:kms:eu-west-1:{ACCOUNT}:key/12345678-1234-1234-1234-123456789012"
 SETTINGS = Settings.of({"forensics_account": "111111111111", "role": "jumpbag", "home_region": "eu-west-1"})
 
 
@@ -81,54 +77,32 @@ def test_impossible_sizes_are_not_believed(gib: Any) -> None:
         readings.size_of({"Size": gib}, "Size")
 
 
-def volume(found: dict[str, str], *, attached: bool = False, kms: str | None = None, state: str = "in-use") -> Any:
-    holder = (
-        f"<attachmentSet><item><volumeId>{VOLUME}</volumeId><instanceId>{INSTANCE}</instanceId><device>/dev/xvda</device>"
-        "<status>attached</status><deleteOnTermination>true</deleteOnTermination></item></attachmentSet>"
-    )
-    return ec2(
-        "DescribeVolumes",
-        f"<volumeSet><item><volumeId>{VOLUME}</volumeId><size>8</size><status>{state}</status>"
-        f"<volumeType>gp3</volumeType><encrypted>{'true' if kms else 'false'}</encrypted>"
-        f"{f'<kmsKeyId>{kms}</kmsKeyId>' if kms else ''}{holder if attached else ''}"
-        f"{tags(found)}</item></volumeSet>",
-    )
+@pytest.fixture
+def plans(desk: Desk, script: Scripted) -> Table:
+    aws = Planned(volumes=[FakeVolume()], keys=list(own_keys().values()))
+    script.always = aws.answer
+    return Table(desk.provider, aws, script)
 
 
-def instance(kind: str = "m5d.large", state: str = "running", name: str = "web-01") -> Any:
-    return ec2(
-        "DescribeInstances",
-        f"<reservationSet><item><instancesSet><item><instanceId>{INSTANCE}</instanceId><instanceType>{kind}"
-        f"</instanceType><instanceState><code>16</code><name>{state}</name></instanceState>"
-        f"{tags({'Name': name})}</item></instancesSet></item></reservationSet>",
-    )
-
-
-def described(manager: str) -> web.Response:
-    body = {"KeyMetadata": {"KeyId": "12345678-1234-1234-1234-123456789012", "KeyManager": manager}}
-    return web.Response(text=json.dumps(body), content_type="application/x-amz-json-1.1")
-
-
-async def plan(desk: Desk, route: str = "auto", *, kind: str = "disk", target: str = VOLUME) -> Any:
-    return await desk.provider.planner.plan(kind, account(), "eu-west-1", target, route, lease())
-
-
-async def test_auto_is_direct_and_says_why(desk: Desk, script: Scripted) -> None:
-    script.answers = [volume({"Forensics": "Enabled"}, attached=True), instance()]
-    made = await plan(desk)
+async def test_auto_is_direct_and_says_why(plans: Table) -> None:
+    plans.aws.kind = "m5d.large"
+    made = await plans.plan()
     assert (made.route, made.target.name, made.target.attached_to) == ("direct", "web-01:/dev/xvda", INSTANCE)
-    assert made.target.size_bytes == made.estimate.bytes == made.transfer.size_bytes == 8 << 30
-    assert made.transfer.block_size == 524288
-    assert "one snapshot" in made.why
-    assert made.leases == ()
-    assert [(s.id, s.kind, s.call, s.effect, s.op, s.lease) for s in made.steps] == [
-        ("1", "act", "ec2:CreateSnapshot", "collect", "snapshot.create", f"{ACCOUNT}/collect"),
-        ("2", "wait", "ec2:DescribeSnapshots", "observe", "", f"{ACCOUNT}/observe"),
-        ("3", "download", "ebs:GetSnapshotBlock", "observe", "evidence.read", f"{ACCOUNT}/observe"),
-        ("4", "hash", "local:sha256", "observe", "", ""),
-        ("5", "seal", "local:bagit", "observe", "evidence.seal", ""),
+    assert made.target.size_bytes == made.estimate.bytes == made.image_bytes == 8 << 30
+    (item,) = made.items
+    assert (item.key, item.kind, item.source, item.name) == (VOLUME, "disk", VOLUME, "web-01:/dev/xvda")
+    assert item.shape is not None and item.shape.block_size == 524288
+    assert "not encrypted" in made.why and "one snapshot" in made.why
+    observe, collect = f"{ACCOUNT}/observe", f"{ACCOUNT}/collect"
+    assert [(s.id, s.kind, s.call, s.effect, s.op, s.lease, s.of, s.item) for s in made.steps] == [
+        ("1", "rehearse", "ec2:CreateSnapshot", "observe", "", collect, "2", ""),
+        ("2", "act", "ec2:CreateSnapshot", "collect", "snapshot.create", collect, "", ""),
+        ("3", "wait", "ec2:DescribeSnapshots", "observe", "", observe, "2", ""),
+        ("4", "download", "ebs:GetSnapshotBlock", "observe", "evidence.read", observe, "2", VOLUME),
+        ("5", "hash", "local:sha256", "observe", "", "", "", VOLUME),
+        ("6", "seal", "local:bagit", "observe", "evidence.seal", "", "", VOLUME),
     ]
-    assert made.steps[0].undo == "kept: it is the original"
+    assert made.steps[1].undo == "kept: it is the original"
     assert {w.code for w in made.warnings} == {
         "visible",
         "crash-consistent",
@@ -136,124 +110,140 @@ async def test_auto_is_direct_and_says_why(desk: Desk, script: Scripted) -> None
         "delete-on-termination",
         "upper-bound",
     }
-    assert {seen.action for seen in script.seen} == {"DescribeVolumes", "DescribeInstances"}
+    # What needs no other account asks none, and a disk without encryption asks no KMS.
+    assert plans.aws.observed == [ACCOUNT]
+    assert {action for _, action in plans.aws.asked} == {
+        "DescribeVolumes",
+        "DescribeInstances",
+        "DescribeInstanceAttribute",
+    }
 
 
-async def test_preserve_downloads_nothing(desk: Desk, script: Scripted) -> None:
-    script.answers = [volume({"Forensics": "Enabled"}, attached=True), instance("m6i.large", "stopped")]
-    made = await plan(desk, "preserve")
-    assert [step.id for step in made.steps] == ["1", "2"]
-    assert (made.transfer, made.estimate.bytes) == (None, 0)
-    assert {w.code for w in made.warnings} == {"visible", "delete-on-termination"}
+async def test_the_same_situation_gives_the_same_plan(plans: Table) -> None:
+    plans.aws.volumes[0].key = arn(3)
+    assert await plans.plan("copy") == await plans.plan("copy")
 
 
 @pytest.mark.parametrize(
-    ("manager", "code", "word"),
-    [("AWS", "encrypted-default", "cannot be shared"), ("CUSTOMER", "encrypted-customer", "kms:Decrypt")],
-)
-async def test_encryption_is_told_and_the_key_named_exactly(
-    desk: Desk, script: Scripted, manager: str, code: str, word: str
+    ("change", "codes"),
+    [
+        ({}, set()),
+        ({"instance_tags": {"aws:autoscaling:groupName": "shop"}}, {"auto-scaling"}),
+        ({"instance": "<instanceLifecycle>spot</instanceLifecycle>"}, {"spot"}),
+        ({"attributes": {"instanceInitiatedShutdownBehavior": "terminate", "disableApiTermination": "false"}},
+         {"shutdown-terminates", "termination-unprotected"}),
+        ({"denied": {"ec2:DescribeInstanceAttribute"}}, {"termination-unknown"}),
+        ({"state": "stopped"}, {"-crash-consistent"}),
+    ],
+)  # fmt: skip
+async def test_what_could_end_the_source_is_said_before(
+    plans: Table, change: dict[str, Any], codes: set[str]
 ) -> None:
-    script.answers = [volume({"Forensics": "Enabled"}, kms=KEY), described(manager)]
-    made = await plan(desk)
-    assert word in next(w.text for w in made.warnings if w.code == code)
-    decrypt = [p for p in made.steps[2].permissions if "kms:Decrypt" in p.actions]
-    assert [p.resources for p in decrypt] == [(KEY,)]
+    for name, value in change.items():
+        setattr(plans.aws, name, value)
+    usual = {"visible", "crash-consistent", "delete-on-termination", "upper-bound"}
+    wanted = (usual | {c for c in codes if c[0] != "-"}) - {c[1:] for c in codes if c[0] == "-"}
+    assert {w.code for w in (await plans.plan()).warnings} == wanted
 
 
-async def test_a_key_that_cannot_be_described_is_unknown_not_fatal(desk: Desk, script: Scripted) -> None:
-    denied = web.Response(
-        status=400, text='{"__type":"AccessDeniedException"}', content_type="application/x-amz-json-1.1"
-    )
-    script.answers = [volume({"Forensics": "Enabled"}, kms=KEY), denied]
-    made = await plan(desk)
-    assert "encrypted-unknown" in {w.code for w in made.warnings}
+async def test_a_volume_that_stays_and_hangs_on_nothing_has_no_such_warning(plans: Table) -> None:
+    plans.aws.volumes[0].attached = False
+    made = await plans.plan()
+    assert {w.code for w in made.warnings} == {"visible", "upper-bound"}
+    assert (made.target.attached_to, made.target.name) == ("", VOLUME)
 
 
-async def test_a_key_of_another_account_is_a_customer_key(desk: Desk, script: Scripted) -> None:
-    foreign = KEY.replace(ACCOUNT, "999999999999")
-    script.answers = [volume({"Forensics": "Enabled"}, kms=foreign)]
-    assert "encrypted-customer" in {w.code for w in (await plan(desk)).warnings}
-    assert len(script.seen) == 1
+async def test_a_lock_comes_right_after_the_snapshot_and_says_what_it_means(plans: Table) -> None:
+    made = await plans.plan(lock_days=30)
+    lock = made.step("4")
+    assert (lock.call, lock.effect, lock.op, lock.of, lock.lease) == (
+        "ec2:LockSnapshot", "modify", "snapshot.lock", "2", f"{ACCOUNT}/modify",
+    )  # fmt: skip
+    assert lock.params["days"] == 30
+    (warning,) = [w for w in made.warnings if w.code == "lock"]
+    assert "governance" in warning.text and "ec2:UnlockSnapshot" in warning.text and ACCOUNT in warning.text
+    copied = await plans.plan("copy", lock_days=1)
+    (at,) = [s for s in copied.steps if s.call == "ec2:LockSnapshot"]
+    assert (at.account, at.of, copied.step(str(int(at.id) - 1)).call) == (
+        FORENSICS, str(int(at.id) - 1), "ec2:CopySnapshot",
+    )  # fmt: skip
 
 
-async def test_the_session_policy_names_the_volume_and_ties_the_rest_to_the_case(
-    desk: Desk, script: Scripted
-) -> None:
-    script.answers = [volume({"Forensics": "Enabled"}, kms=KEY), described("CUSTOMER")]
-    made = with_leases(await plan(desk), desk.provider.identity.role, 3600)
-    same = "${aws:PrincipalTag/ir-case}"
-    policies = {spec.key: json.loads(spec.policy)["Statement"] for spec in made.leases}
-    assert all(spec.policy_bytes <= POLICY_LIMIT // 2 for spec in made.leases)
-    snapshot = "arn:aws:ec2:eu-west-1::snapshot/*"
-    statements = {
-        (json.dumps(s["Action"]), json.dumps(s["Resource"]), json.dumps(s.get("Condition")))
-        for s in policies[f"{ACCOUNT}/collect"]
-    }
-    assert statements == {
-        (json.dumps(action), json.dumps(resource), json.dumps(condition))
-        for action, resource, condition in (
-            (
-                "ec2:CreateSnapshot",
-                f"arn:aws:ec2:eu-west-1:{ACCOUNT}:volume/{VOLUME}",
-                {"StringEquals": {"aws:ResourceTag/Forensics": "Enabled"}},
-            ),
-            ("ec2:CreateSnapshot", snapshot, {"StringEquals": {"aws:RequestTag/ir-case": same}}),
-            ("ec2:CreateTags", snapshot, {"StringEquals": {"ec2:CreateAction": "CreateSnapshot"}}),
-            ("ec2:DescribeSnapshots", "*", None),
-        )
-    }
-    reading = {json.dumps(s["Action"]): s for s in policies[f"{ACCOUNT}/observe"]}
-    assert reading['["ebs:GetSnapshotBlock", "ebs:ListSnapshotBlocks"]']["Condition"] == {
-        "StringEquals": {"aws:ResourceTag/ir-case": same}
-    }
-    assert reading['"kms:Decrypt"']["Resource"] == KEY
-    assert len(reading) == 3
-
-
-async def test_untagged_is_refused_with_the_reason(desk: Desk, script: Scripted) -> None:
-    script.answers = [volume({"Forensics": "Disabled"})]
+async def test_untagged_is_refused_with_the_reason(plans: Table) -> None:
+    plans.aws.volumes[0].tags = {"Forensics": "Disabled"}
     with pytest.raises(Refused) as caught:
-        await plan(desk)
+        await plans.plan()
     assert caught.value.exit == 3
     assert '"Disabled", not "Enabled"' in caught.value.message
     assert "Forensics=Enabled" in caught.value.next
 
 
-async def test_the_instance_tag_does_not_make_its_volume_eligible(desk: Desk, script: Scripted) -> None:
-    script.answers = [volume({}, attached=True), instance()]
+async def test_the_instance_tag_does_not_make_its_volume_eligible(plans: Table) -> None:
+    plans.aws.volumes[0].tags = {}
     with pytest.raises(Refused):
-        await plan(desk)
+        await plans.plan()
 
 
 @pytest.mark.parametrize(
     ("change", "kind"),
     [
-        ({"route": "copy"}, Usage),
         ({"route": "teleport"}, Usage),
-        ({"kind": "instance"}, Usage),
+        ({"kind": "memory"}, Usage),
         ({"target": "snap-0123456789abcdef0"}, Usage),
         ({"target": "vol-0123456789abcdef0\n"}, Usage),
+        ({"target": VOLUME, "kind": "instance"}, Usage),
+        ({"region": "us-east-1"}, Refused),
+        ({"region": "../etc"}, Usage),
+        ({"lock_days": -1}, Usage),
+        ({"lock_days": 36501}, Usage),
     ],
 )
-async def test_what_is_not_possible_is_refused_before_any_call(
-    desk: Desk, script: Scripted, change: dict[str, Any], kind: type[Exception]
+async def test_what_has_no_meaning_is_refused_before_any_call(
+    plans: Table, change: dict[str, Any], kind: type[Exception]
 ) -> None:
     with pytest.raises(kind):
-        await plan(desk, **change)
-    assert script.seen == []
+        await plans.plan(**change)
+    assert plans.script.seen == []
+    assert plans.aws.observed == []
 
 
-async def test_a_volume_that_is_being_deleted_is_gone(desk: Desk, script: Scripted) -> None:
-    script.answers = [volume({"Forensics": "Enabled"}, state="deleting")]
+@pytest.mark.parametrize("route", ["copy", "preserve-copy"])
+async def test_the_forensics_account_copies_nothing_to_itself(plans: Table, route: str) -> None:
+    with pytest.raises(Usage) as caught:
+        await plans.plan(route, account=FORENSICS)
+    assert "forensics account itself" in caught.value.message
+    made = await plans.plan("preserve", account=FORENSICS)
+    assert [s.call for s in made.steps] == ["ec2:CreateSnapshot", "ec2:CreateSnapshot", "ec2:DescribeSnapshots"]
+    assert "forensics account itself" in made.why
+
+
+async def test_a_volume_that_is_being_deleted_is_gone(plans: Table) -> None:
+    plans.aws.volumes[0].state = "deleting"
     with pytest.raises(Gone):
-        await plan(desk)
+        await plans.plan()
 
 
-async def test_hostile_names_pass_as_data_and_are_harmless_in_sentences(desk: Desk, script: Scripted) -> None:
+async def test_expired_credentials_are_not_taken_for_an_unknown(plans: Table, script: Scripted) -> None:
+    script.answers = [ec2_error("RequestExpired")]
+    with pytest.raises(CredentialNeeded):
+        await plans.plan()
+
+
+async def test_hostile_names_pass_as_data_and_are_harmless_in_sentences(plans: Table) -> None:
     hostile = "\u202e[@click=app.quit]x[/]\u009b2J"
-    script.answers = [volume({"Forensics": "Enabled"}, attached=True), instance(name=hostile)]
-    made = await plan(desk)
+    plans.aws.instance_tags = {"Name": hostile, "aws:autoscaling:groupName": hostile}
+    key = FakeKey(arn(7), [{**root(FORENSICS), "Condition": {hostile: {hostile: "x"}}}, root(ACCOUNT)])
+    key.state = ""
+    plans.aws.keys += [key]
+    plans.aws.volumes[0].key = key.arn
+    made = await plans.plan("copy")
     assert made.target.name == f"{hostile}:/dev/xvda"
     sentences = [made.why, *(w.text for w in made.warnings), *(s.title + s.undo + s.resource for s in made.steps)]
     assert all(text == visible(text, cap=len(text) + 1) for text in sentences)
+    assert any("\\u202e" in text for text in sentences)
+
+
+async def test_an_answer_that_cannot_be_right_is_not_believed(plans: Table) -> None:
+    plans.aws.volumes[0].key = "arn:aws:s3:::not-a-key"
+    with pytest.raises(Untrusted):
+        await plans.plan()

@@ -7,7 +7,7 @@ import base64
 import hashlib
 import tomllib
 from collections.abc import AsyncIterator, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +15,15 @@ import boto3
 import pytest
 
 from app.clock import SystemClock
-from app.credentials.policy import session_policy, with_leases
+from app.credentials.policy import session_policy
 from app.faults import CredentialExpired, Denied, Fault, Refused, Throttled
-from app.model import Account, Permission, Plan, Resource
-from app.ports import Grant, LeaseRequest, Made, Provider, Scope, StepContext
+from app.model import Permission
+from app.ports import LeaseRequest, Scope, StepContext
 from providers.aws.plugin import open_provider
 from providers.emulators.range import DEFAULT_SCENARIO, Range, RangeThread
+from tests.aws.range_field import CASE, LEGACY, PAYMENTS, SHOP, Field, QuickClock
 from tests.tools import need
 
-PAYMENTS, SHOP, LEGACY = "222222222222", "333333333333", "444444444444"
-CASE = "IR-42"
 OFF = {"throttle": 0.0, "drop_connections": 0.0, "deny": [], "expire_leases_after_s": None}
 
 
@@ -34,81 +33,6 @@ def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Range]:
     need("debugfs", "e2fsprogs")
     with RangeThread(DEFAULT_SCENARIO, tmp_path_factory.mktemp("range")) as running:
         yield running
-
-
-class QuickClock(SystemClock):
-    """The machine's clock; what the provider waits between two tries is cut short."""
-
-    async def sleep(self, seconds: float) -> None:
-        await asyncio.sleep(seconds / 100)
-
-
-@dataclass
-class Field:
-    """A provider on the embedded cloud."""
-
-    provider: Provider
-    embedded: Range
-    region: str = "eu-west-1"
-
-    async def lease(self, policy: str, account: str = PAYMENTS, name: str = "L-0001") -> Grant:
-        return await self.provider.identity.issue(
-            LeaseRequest(
-                lease=name,
-                account=account,
-                role=self.provider.identity.role(account),
-                policy=policy,
-                seconds=3600,
-            )
-        )
-
-    async def look(self, account: str = PAYMENTS) -> Grant:
-        return await self.lease(session_policy(self.provider.inventory.permissions()), account)
-
-    async def inventory(self, account: str = PAYMENTS, region: str = "eu-west-1") -> list[Resource]:
-        pages = self.provider.inventory.resources(account, region, await self.look(account))
-        return [resource async for page in pages for resource in page]
-
-    async def volume(self, name: str, account: str = PAYMENTS, region: str = "eu-west-1") -> Resource:
-        found = await self.inventory(account, region)
-        return next(one for one in found if one.kind == "volume" and one.name == name)
-
-    async def plan(self, volume: Resource, route: str = "auto") -> Plan:
-        account = Account(cloud="aws", id=volume.account, name="n")
-        plan = await self.provider.planner.plan(
-            "disk", account, volume.region, volume.id, route, await self.look(volume.account)
-        )
-        return with_leases(plan, self.provider.identity.role, 3600)
-
-    async def leases(self, plan: Plan) -> dict[str, Grant]:
-        return {spec.key: await self.lease(spec.policy, spec.account) for spec in plan.leases}
-
-    async def snapshot(self, plan: Plan, leases: dict[str, Grant], acquisition: str) -> Made:
-        """Steps 1 and 2, as the engine runs them."""
-        first, second = plan.steps[:2]
-        context = StepContext(case=CASE, acquisition=acquisition, head="", outputs={})
-        made = await self.provider.actuator.find(first, context, leases[first.lease])
-        if made is None:
-            made = await self.provider.actuator.perform(
-                first, replace(context, head="ab" * 32), leases[first.lease]
-            )
-        context = replace(context, outputs={first.id: made.output})
-        async with asyncio.timeout(40):
-            seen = -1
-            while True:
-                percent, ready = await self.provider.actuator.probe(second, context, leases[second.lease])
-                assert seen <= percent <= 100
-                seen = percent
-                if ready is not None:
-                    return ready
-                await asyncio.sleep(0.05)
-
-    async def state(self) -> list[dict[str, Any]]:
-        calls: list[dict[str, Any]] = (await asyncio.to_thread(self.embedded.state))["calls"]
-        return calls
-
-    async def faults(self, **faults: Any) -> None:
-        await asyncio.to_thread(lambda: self.embedded.faults(**faults))
 
 
 @pytest.fixture
@@ -180,13 +104,14 @@ async def test_untagged_cannot_be_planned(field: Field) -> None:
 async def test_from_plan_to_verified_block(field: Field) -> None:
     # Under the default aws/ebs key: readable in its own account, with kms:Decrypt on exactly that key.
     plan = await field.plan(await field.volume("batch-01:/dev/xvda", region="eu-central-1"))
-    assert plan.transfer is not None
+    (item,) = plan.items
+    assert item.shape is not None
     leases = await field.leases(plan)
     made = await field.snapshot(plan, leases, "A-0001")
     again = await field.snapshot(plan, leases, "A-0001")
     assert again.resource == made.resource
-    step = plan.steps[2]
-    context = StepContext(case=CASE, acquisition="A-0001", head="", outputs={"1": made.output})
+    create, step = plan.steps[1], plan.steps[3]
+    context = StepContext(case=CASE, acquisition="A-0001", head="", outputs={create.id: made.output})
     grant = leases[step.lease]
     blocks = [
         pair async for page in field.provider.blocks.index(step, context, lambda: grant) for pair in page.blocks
@@ -209,10 +134,12 @@ async def test_from_plan_to_verified_block(field: Field) -> None:
         return answer["BlockData"].read(), answer["ResponseMetadata"]["HTTPHeaders"]
 
     body, headers = await asyncio.to_thread(get)
-    assert len(body) == int(headers[spec.length_header]) == plan.transfer.block_size
+    assert len(body) == int(headers[spec.length_header]) == item.shape.block_size
     assert base64.b64encode(hashlib.sha256(body).digest()).decode() == headers[spec.checksum_header]
     assert headers[spec.request_id_header]
-    creates = [call for call in await field.state() if call["action"] == "ec2:CreateSnapshot"]
+    creates = [
+        call for call in await field.state() if call["action"] == "ec2:CreateSnapshot" and not call.get("dry_run")
+    ]
     ours = [call for call in creates if plan.target.id in str(call["resources"])]
     assert [call["decision"] for call in ours] == ["allow"]
     listed = [one for one in await field.inventory(region="eu-central-1") if one.id == made.resource]
@@ -222,12 +149,13 @@ async def test_from_plan_to_verified_block(field: Field) -> None:
 
 
 async def test_the_session_policy_holds_the_lease_to_its_step(field: Field) -> None:
-    mine = await field.plan(await field.volume("bastion:/dev/xvda"), "preserve")
-    other = await field.plan(await field.volume("db-01:/dev/xvda"), "preserve")
+    mine = await field.plan(await field.volume("bastion:/dev/xvda"), "preserve-direct")
+    other = await field.plan(await field.volume("db-01:/dev/xvda"), "preserve-direct")
     leases = await field.leases(mine)
-    collect, observe = leases[mine.steps[0].lease], leases[mine.steps[1].lease]
+    create = mine.steps[1]
+    collect, observe = leases[create.lease], leases[mine.steps[2].lease]
     context = StepContext(case=CASE, acquisition="A-0009", head="", outputs={})
-    for step, grant in ((other.steps[0], collect), (mine.steps[0], observe)):
+    for step, grant in ((other.steps[1], collect), (create, observe)):
         with pytest.raises(Denied) as caught:
             await field.provider.actuator.perform(step, context, grant)
         assert caught.value.provider_code == "UnauthorizedOperation"
@@ -237,7 +165,7 @@ async def test_the_session_policy_holds_the_lease_to_its_step(field: Field) -> N
     with pytest.raises(Denied):
         # The lease carries the case in its tag: a snapshot for another case is refused by the cloud itself.
         await field.provider.actuator.perform(
-            mine.steps[0], StepContext(case="IR-43", acquisition="A-0009", head="", outputs={}), collect
+            create, StepContext(case="IR-43", acquisition="A-0009", head="", outputs={}), collect
         )
     tagged = [one for one in await field.inventory() if one.tags.get("jumpbag:acquisition") == "A-0009"]
     assert tagged == []
@@ -247,7 +175,7 @@ async def test_blocks_of_another_case_cannot_be_read(field: Field) -> None:
     plan = await field.plan(await field.volume("bastion:/dev/xvda"))
     leases = await field.leases(plan)
     made = await field.snapshot(plan, leases, "A-0003")
-    step = plan.steps[2]
+    create, step = plan.steps[1], plan.steps[3]
     stranger = open_provider(
         tomllib.loads(field.embedded.config_path.read_text("utf-8"))["aws"],
         Scope(case="IR-99", examiner="ex-08", clock=SystemClock(), pace=lambda _a, _s: asyncio.sleep(0)),
@@ -260,7 +188,7 @@ async def test_blocks_of_another_case_cannot_be_read(field: Field) -> None:
             lease="L-0001", account=PAYMENTS, role=stranger.identity.role(PAYMENTS), policy=policy, seconds=900
         )
     )
-    context = StepContext(case="IR-99", acquisition="A-0003", head="", outputs={"1": made.output})
+    context = StepContext(case="IR-99", acquisition="A-0003", head="", outputs={create.id: made.output})
     with pytest.raises(Denied):
         async for _ in stranger.blocks.index(step, context, lambda: grant):
             pass
@@ -268,9 +196,9 @@ async def test_blocks_of_another_case_cannot_be_read(field: Field) -> None:
 
 
 async def test_one_snapshot_a_step_even_while_connections_drop(field: Field) -> None:
-    plan = await field.plan(await field.volume("db-01:/dev/xvda"), "preserve")
+    plan = await field.plan(await field.volume("db-01:/dev/xvda"), "preserve-direct")
     leases = await field.leases(plan)
-    step = plan.steps[0]
+    step = plan.steps[1]
     made: dict[str, str] = {}
     lost = 0
     await field.faults(drop_connections=0.4)
@@ -325,12 +253,12 @@ async def test_expiry_before_its_time_is_told_as_such(field: Field) -> None:
 
 
 async def test_a_denied_call_names_call_and_account(field: Field) -> None:
-    plan = await field.plan(await field.volume("bastion:/dev/xvda"), "preserve")
+    plan = await field.plan(await field.volume("bastion:/dev/xvda"), "preserve-direct")
     leases = await field.leases(plan)
     await field.faults(deny=["ec2:CreateSnapshot"])
     context = StepContext(case=CASE, acquisition="A-0500", head="", outputs={})
     with pytest.raises(Denied) as caught:
-        await field.provider.actuator.perform(plan.steps[0], context, leases[plan.steps[0].lease])
+        await field.provider.actuator.perform(plan.steps[1], context, leases[plan.steps[1].lease])
     assert "ec2:CreateSnapshot" in caught.value.message
     assert PAYMENTS in caught.value.message
     assert caught.value.request_id

@@ -16,10 +16,15 @@ from providers.aws import wire
 from providers.aws.clients import Clients
 from providers.aws.plugin import open_provider
 from providers.aws.settings import Settings
-from tests.aws.conftest import BASE_SECRET, LEASE_SECRET, LEASE_TOKEN, Desk, HandClock, account, lease
+from tests.aws.conftest import BASE_SECRET, LEASE_SECRET, LEASE_TOKEN, Desk, HandClock, lease
 from tests.aws.scripted import Scripted, Seen, assumed, caller, drop, ec2, ec2_error, serve, sts_error
 
 ARN = "arn:aws:iam::111111111111:user/responder"
+
+
+async def _look(desk: Desk) -> None:
+    async for _ in desk.provider.inventory.resources("222222222222", "eu-west-1", lease()):
+        pass
 
 
 async def _no_pace(_account: str, _service: str) -> None:
@@ -121,9 +126,7 @@ async def test_redirects_are_not_followed(desk: Desk, script: Scripted) -> None:
     script.always = web.Response(status=307, headers={"Location": f"{elsewhere.url}/"})
     try:
         with pytest.raises(Untrusted, match="redirects"):
-            await desk.provider.planner.plan(
-                "disk", account(), "eu-west-1", "vol-0123456789abcdef0", "auto", lease()
-            )
+            await _look(desk)
     finally:
         await runner.cleanup()
     assert script.seen
@@ -148,7 +151,7 @@ async def test_an_endless_answer_is_cut_off(desk: Desk, script: Scripted, monkey
 
     script.always = flood
     with pytest.raises(Untrusted, match="too long"):
-        await desk.provider.planner.plan("disk", account(), "eu-west-1", "vol-0123456789abcdef0", "auto", lease())
+        await _look(desk)
     assert sent < 4096
     assert len(script.seen) == 1
 
@@ -218,9 +221,7 @@ async def test_no_secret_reaches_a_log_a_message_or_a_repr(
     ):
         script.always = answer
         with pytest.raises(Fault) as caught:
-            await desk.provider.planner.plan(
-                "disk", account(), "eu-west-1", "vol-0123456789abcdef0", "auto", lease()
-            )
+            await _look(desk)
         texts += [str(caught.value), repr(caught.value.data()), caught.value.next]
         assert caught.value.__cause__ is None
     script.always = sts_error("SignatureDoesNotMatch", canonical)

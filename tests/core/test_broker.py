@@ -13,6 +13,7 @@ from app.model import Account, Lease, LeaseSpec
 from app.ports import Caller, Grant, LeaseRequest
 from tests.core.clocks import HandClock
 
+POLICY = '{"Version":"2012-10-17","Statement":[{"Effect":"Allow","Action":["ec2:A","ec2:B"],"Resource":"*"}]}'
 SPEC = LeaseSpec(
     key="222222222222/observe",
     cloud="aws",
@@ -20,8 +21,8 @@ SPEC = LeaseSpec(
     role="arn:aws:iam::222222222222:role/r",
     effect="observe",
     steps=("1",),
-    policy="{}",
-    policy_bytes=2,
+    policy=POLICY,
+    policy_bytes=len(POLICY),
     seconds=900,
 )
 
@@ -45,6 +46,9 @@ class TokenService:
 
     def role(self, account: str) -> str:
         return f"arn:aws:iam::{account}:role/r"
+
+    async def lifetime(self, seconds: int) -> tuple[int, str]:
+        return seconds, ""
 
     async def issue(self, request: LeaseRequest) -> Grant:
         self.asked.append(request.lease)
@@ -152,11 +156,13 @@ async def test_an_early_refusal_by_the_cloud_forces_a_new_lease_once() -> None:
     assert log.leases["L-0002"].state == "live"
 
 
-async def test_no_base_credentials_means_needed_and_is_recorded() -> None:
+async def test_a_role_that_refuses_makes_the_acquisition_wait_and_is_recorded() -> None:
+    """Whatever was read is kept: it goes on when the trust is mended."""
     _, service, log, _, holding = setup()
-    service.fault = Denied("no trust", provider_code="AccessDenied")
-    with pytest.raises(Denied):
+    service.fault = Denied("no trust", next="mend the trust policy", provider_code="AccessDenied")
+    with pytest.raises(CredentialNeeded) as refused:
         await holding.ensure()
+    assert refused.value.message == "no trust" and "mend the trust policy" in refused.value.next
     assert log.ops() == ["lease.issue:intent", "lease.issue:failed"]
     with pytest.raises(CredentialNeeded):
         holding.current()
@@ -193,3 +199,17 @@ async def test_no_secret_leaves_the_holding() -> None:
     assert "CANARY" not in repr(grant) + repr(log.events) + repr(log.leases)
     with pytest.raises(TypeError):
         __import__("pickle").dumps(grant)
+
+
+async def test_what_a_lease_allowed_is_held_against_what_was_sent_under_it() -> None:
+    _, _, _, broker, holding = setup()
+    lease = (await holding.ensure()).lease
+    broker.count(lease, "ec2:A")
+    holding.count(lease, "ec2:A", 2)
+    assert broker.usage(lease) == {
+        "lease": lease,
+        "granted": ["ec2:A", "ec2:B"],
+        "used": {"ec2:A": 3},
+        "not_seen": ["ec2:B"],
+    }
+    assert broker.usage("L-0099") == {"lease": "L-0099", "used": {}}  # of an agent that has ended

@@ -47,3 +47,16 @@ async def test_credentials_that_come_back_open_the_gate_and_nothing_else_does() 
     control.pause()
     control.credentials_may_be_back()
     assert control.stopped == "paused"
+
+
+async def test_what_is_taken_back_passes_a_cancelled_and_a_paused_gate_but_not_a_stopping_agent() -> None:
+    control = Control()
+    control.pause()
+    control.cancel()
+    assert await asyncio.wait_for(control.gate(undoing=True), 1) == "run"
+    assert control.stops(undoing=False) and not control.stops(undoing=True)
+    control.hold()
+    waiting = asyncio.create_task(control.gate(undoing=True))
+    await asyncio.sleep(0)
+    assert not waiting.done() and control.stops(undoing=True)
+    waiting.cancel()

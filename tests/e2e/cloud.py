@@ -19,6 +19,11 @@ OFF: dict[str, Any] = {
     "corrupt_blocks": None,
     "lease_ttl_s": None,
     "expire_leases_after_s": None,
+    "throttle_services": None,
+    "fail_copies_at": None,
+    "disabled_keys": None,
+    "lose_snapshots_after_s": None,
+    "left_accounts": None,
 }
 
 

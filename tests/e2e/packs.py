@@ -61,6 +61,31 @@ class Pack:
         lines += [f"deleted = {json.dumps(list(deleted))}"] if deleted else []
         self._volumes.append("\n".join(lines))
 
+    def host(
+        self, name: str, *volumes: tuple[str, str, str], keys: str = "", untagged: tuple[str, ...] = ()
+    ) -> None:
+        """A tagged instance with volumes (Name tag, image, kind of key); ``keys`` are lines of its own table."""
+        lines = [
+            "[[aws.instances]]",
+            f'account = "{PAYMENTS}"',
+            f'region = "{REGION}"',
+            f"name = {json.dumps(name)}",
+            'type = "m6i.large"',
+            'tags = { Forensics = "Enabled" }',
+            keys,
+        ]
+        for number, (volume, image, kms) in enumerate(volumes):
+            tag = "" if volume in untagged else ', Forensics = "Enabled"'
+            lines += [
+                "[[aws.instances.volumes]]",
+                f'device = "/dev/xvd{chr(ord("a") + number)}"',
+                "size_gib = 1",
+                f'kms = "{kms}"',
+                f'image = "disks/{image}"',
+                f"tags = {{ Name = {json.dumps(volume)}{tag} }}",
+            ]
+        self._volumes.append("\n".join(lines))
+
     def write(self) -> Path:
         head = f"""[scenario]
 name = "e2e"

@@ -50,7 +50,7 @@ class Answer:
         """The error of ``acquire --wait`` whose acquisition ended in ``state``."""
         assert self.code == code, f"jumpbag {' '.join(self.arguments)}: exit {self.code}\n{self.out}\n{self.err}"
         told = self.json
-        assert set(told) == {"error", "acquisition", "state", "item", "sha256", "bytes", "path"}, told
+        assert set(told) == {"error", "acquisition", "state", "item", "items", "sha256", "bytes", "path"}, told
         assert told["state"] == state
         one_line(self.err)
         error: dict[str, Any] = told["error"]

@@ -12,6 +12,7 @@ import pytest
 from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from providers.emulators.aws.identities import User
 from providers.emulators.range import Range
 from tests.emulators.packs import REGION, WORKLOAD
 
@@ -99,6 +100,25 @@ class Clients:
         """The journal's newest entry."""
         call: dict[str, Any] = self.range.state()["calls"][-1]
         return call
+
+
+EVERYTHING: dict[str, Any] = {"Effect": "Allow", "Action": "*", "Resource": "*"}
+
+
+def admin(clients: Clients, account: str, *statements: dict[str, Any]) -> Keys:
+    """Keys of a user with the policy of ``statements``, else one that may do everything."""
+    aws = clients.range.aws
+    assert aws is not None
+    policy = {"Version": "2012-10-17", "Statement": list(statements) or [EVERYTHING]}
+    user = aws.world.identities.add_user(User(account, "admin", (policy,)))
+    return {"AccessKeyId": user.access_key, "SecretAccessKey": user.secret}
+
+
+def permission(*accounts: str) -> dict[str, Any]:
+    return {
+        "Attribute": "createVolumePermission",
+        "CreateVolumePermission": {"Add": [{"UserId": account} for account in accounts]},
+    }
 
 
 def await_until(condition: Callable[[], bool], seconds: float = 20.0) -> None:

@@ -32,6 +32,7 @@ def make_pack(folder: Path, **keys: Any) -> Path:
             "secret-01",
             volume(image="web.raw", kms="customer"),
             volume("/dev/sdf", image="web.raw", kms="default"),
+            volume("/dev/sdg", image="web.raw", kms="private"),
         ),
         instance("blank-01", volume(size_gib=3)),
         instance("far-01", volume(image="web.raw"), region="eu-central-1"),

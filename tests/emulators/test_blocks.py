@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from tests.emulators.clients import CASE_TAGS, Clients, Keys, refused
+from tests.emulators.clients import CASE_TAGS, Clients, Keys, admin, refused
 from tests.emulators.conftest import WEB_BLOCKS, WEB_BYTES
-from tests.emulators.packs import BLOCK, FORENSICS
+from tests.emulators.packs import BLOCK, FORENSICS, WORKLOAD
 
 
 @pytest.fixture(scope="module")
@@ -179,7 +179,9 @@ def keys_account(clients: Clients, keys: Keys) -> str:
 
 
 def test_what_was_changed_between_two_snapshots(quiet: Clients, keys: Keys, snapshot: str) -> None:
-    ebs = quiet("ebs", keys)
+    error = refused(quiet("ebs", keys).list_changed_blocks, SecondSnapshotId=snapshot)
+    assert error["Code"] == "AccessDeniedException"
+    ebs = quiet("ebs", admin(quiet, WORKLOAD))
     whole = ebs.list_changed_blocks(SecondSnapshotId=snapshot)["ChangedBlocks"]
     assert [block["BlockIndex"] for block in whole] == sorted(WEB_BLOCKS)
     assert all("FirstBlockToken" not in block for block in whole)

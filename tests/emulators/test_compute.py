@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from tests.emulators.clients import CASE_TAGS, Clients, Keys, await_until, refused
-from tests.emulators.packs import FORENSICS, WORKLOAD, instance, volume
+from tests.emulators.packs import FORENSICS, OTHER, WORKLOAD, instance, volume
 
 
 def spec(*tags: tuple[str, str]) -> list[dict[str, Any]]:
@@ -27,7 +27,7 @@ def test_instances_and_volumes_are_those_of_the_scenario(quiet: Clients, keys: K
         "t3.medium",
     )
     volumes = {one["VolumeId"]: one for one in ec2.describe_volumes()["Volumes"]}
-    assert len(volumes) == 7
+    assert len(volumes) == 8
     disk = volumes[web["BlockDeviceMappings"][0]["Ebs"]["VolumeId"]]
     assert (disk["Size"], disk["State"], disk["Encrypted"]) == (1, "in-use", False)
     assert disk["Tags"] == [{"Key": "Forensics", "Value": "Enabled"}]
@@ -61,8 +61,8 @@ def test_lists_are_paged(quiet: Clients, keys: Keys) -> None:
     ec2 = quiet("ec2", keys)
     first = ec2.describe_volumes(MaxResults=5)
     rest = ec2.describe_volumes(MaxResults=5, NextToken=first["NextToken"])
-    assert [len(page["Volumes"]) for page in (first, rest)] == [5, 2]
-    assert len({one["VolumeId"] for page in (first, rest) for one in page["Volumes"]}) == 7
+    assert [len(page["Volumes"]) for page in (first, rest)] == [5, 3]
+    assert len({one["VolumeId"] for page in (first, rest) for one in page["Volumes"]}) == 8
     assert "NextToken" not in rest
     assert refused(ec2.describe_volumes, MaxResults=4)["Code"] == "InvalidParameterValue"
     assert refused(ec2.describe_volumes, NextToken="?!")["Code"] == "InvalidPaginationToken"
@@ -79,7 +79,7 @@ def test_tagged_resources_are_found_by_the_tagging_service(quiet: Clients, keys:
     found = quiet("resourcegroupstaggingapi", keys).get_resources(
         TagFilters=[{"Key": "Forensics", "Values": ["Enabled"]}], ResourceTypeFilters=["ec2:volume"]
     )["ResourceTagMappingList"]
-    assert len(found) == 5
+    assert len(found) == 6
     assert all(f":{WORKLOAD}:volume/vol-" in one["ResourceARN"] for one in found)
 
 
@@ -184,17 +184,6 @@ def test_a_whole_instance_is_snapshotted_at_once(serve: Callable[..., Clients]) 
     )
 
 
-def test_a_dry_run_says_what_would_happen(quiet: Clients, keys: Keys) -> None:
-    volume_id = quiet.volume(keys, "web-01")
-    before = len(quiet("ec2", keys).describe_snapshots(OwnerIds=["self"])["Snapshots"])
-    tags = [{"ResourceType": "snapshot", "Tags": CASE_TAGS}]
-    error = refused(quiet("ec2", keys).create_snapshot, VolumeId=volume_id, TagSpecifications=tags, DryRun=True)
-    assert (error["Code"], error["Status"]) == ("DryRunOperation", 412)
-    error = refused(quiet("ec2", keys).create_snapshot, VolumeId=volume_id, DryRun=True)
-    assert error["Code"] == "UnauthorizedOperation"
-    assert len(quiet("ec2", keys).describe_snapshots(OwnerIds=["self"])["Snapshots"]) == before
-
-
 def test_tagging_afterwards_is_not_allowed(quiet: Clients, keys: Keys) -> None:
     snapshot = quiet.snapshot(keys, quiet.volume(keys, "web-01"))
     tag = [{"Key": "ir-case", "Value": CASE_TAGS[0]["Value"]}]
@@ -203,32 +192,30 @@ def test_tagging_afterwards_is_not_allowed(quiet: Clients, keys: Keys) -> None:
         assert error["Code"] == "UnauthorizedOperation"
 
 
-def test_only_a_snapshot_of_the_own_case_is_deleted(quiet: Clients, keys: Keys) -> None:
-    snapshot = quiet.snapshot(keys, quiet.volume(keys, "web-01"))
+def test_only_a_transport_copy_of_the_own_case_is_deleted(quiet: Clients, keys: Keys) -> None:
+    volume_id = quiet.volume(keys, "web-01")
+    original = quiet.snapshot(keys, volume_id)
+    assert refused(quiet("ec2", keys).delete_snapshot, SnapshotId=original)["Code"] == "UnauthorizedOperation"
+    snapshot = quiet.snapshot(keys, volume_id, [*CASE_TAGS, {"Key": "jumpbag:transport", "Value": "yes"}])
     stranger = quiet.keys(Tags=[{"Key": "ir-case", "Value": "another"}])
     assert refused(quiet("ec2", stranger).delete_snapshot, SnapshotId=snapshot)["Code"] == "UnauthorizedOperation"
     quiet("ec2", keys).delete_snapshot(SnapshotId=snapshot)
-    assert (
-        refused(quiet("ec2", keys).describe_snapshots, SnapshotIds=[snapshot])["Code"]
-        == "InvalidSnapshot.NotFound"
-    )
-    assert (
-        refused(quiet("ebs", keys).list_snapshot_blocks, SnapshotId=snapshot)["Code"]
-        == "ResourceNotFoundException"
-    )
+    for call in (quiet("ec2", keys).delete_snapshot, quiet("ec2", keys).describe_snapshot_attribute):
+        more = {"Attribute": "createVolumePermission"} if "describe" in call.__name__ else {}
+        assert refused(call, SnapshotId=snapshot, **more)["Code"] == "InvalidSnapshot.NotFound"
+    error = refused(quiet("ec2", keys).describe_snapshots, SnapshotIds=[snapshot])
+    assert error["Code"] == "InvalidSnapshot.NotFound"
+    error = refused(quiet("ebs", keys).list_snapshot_blocks, SnapshotId=snapshot)
+    assert error["Code"] == "ResourceNotFoundException"
 
 
-def test_sharing_and_stopping_are_beyond_the_role(quiet: Clients, keys: Keys) -> None:
+def test_sharing_with_anybody_and_stopping_are_beyond_the_role(quiet: Clients, keys: Keys) -> None:
     snapshot = quiet.snapshot(keys, quiet.volume(keys, "web-01"))
-    error = refused(
-        quiet("ec2", keys).modify_snapshot_attribute,
-        SnapshotId=snapshot,
-        Attribute="createVolumePermission",
-        OperationType="add",
-        UserIds=[FORENSICS],
-    )
-    assert error["Code"] == "UnauthorizedOperation"
-    assert quiet.last_call()["mutating"]
+    share = {"Attribute": "createVolumePermission", "OperationType": "add"}
+    for others in ({"UserIds": [OTHER]}, {"UserIds": [FORENSICS, OTHER]}, {"GroupNames": ["all"]}):
+        error = refused(quiet("ec2", keys).modify_snapshot_attribute, SnapshotId=snapshot, **share, **others)
+        assert error["Code"] == "UnauthorizedOperation"
+        assert quiet.last_call()["mutating"]
     assert refused(quiet("ec2", keys).terminate_instances, InstanceIds=["i-0"])["Code"] == "UnauthorizedOperation"
 
 

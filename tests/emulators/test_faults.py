@@ -164,6 +164,11 @@ def test_faults_are_switched_while_running(serve: Serve) -> None:
         "corrupt_blocks": [],
         "drop_connections": 0.0,
         "deny": [],
+        "throttle_services": [],
+        "fail_copies_at": None,
+        "disabled_keys": [],
+        "lose_snapshots_after_s": None,
+        "left_accounts": [],
     }
     assert clients.range.faults(throttle=0.5)["latency_ms"] == [1.0, 2.0]
     assert clients.range.faults(latency_ms=None)["latency_ms"] == [0.0, 0.0]

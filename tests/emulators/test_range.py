@@ -83,7 +83,9 @@ def test_the_configuration_is_ready_made_and_holds_no_secret(quiet: Clients) -> 
     assert (aws["profile"], aws["role"], aws["external_id"]) == ("forensics", "jumpbag-collect", "jumpbag-test")
     assert (aws["forensics_account"], aws["home_region"], aws["lease_seconds"]) == (FORENSICS, "eu-west-1", 3600)
     assert aws["regions"] == ["eu-west-1", "eu-central-1"]
-    assert aws["endpoints"] == dict.fromkeys(("sts", "ec2", "ebs", "organizations", "kms"), embedded.endpoint)
+    assert aws["endpoints"] == dict.fromkeys(
+        ("sts", "ec2", "ebs", "organizations", "kms", "iam"), embedded.endpoint
+    )
     assert str(embedded.endpoint).startswith("https://127.0.0.1:")
 
 

@@ -14,6 +14,7 @@ from providers.emulators.scenario.positions import locate
 from tests.emulators.packs import FORENSICS, instance, write_image, write_pack
 
 HEAD = '[scenario]\nname = "t"\n[[aws.accounts]]\nid = "111111111111"\nname = "f"\nforensics = true\n'
+BOX = HEAD + "[[aws.instances]]\naccount = '111111111111'\nname = 'a'\n"
 
 
 def pack(folder: Path, text: str) -> Path:
@@ -57,6 +58,22 @@ def pack(folder: Path, text: str) -> Path:
         (HEAD + "[faults]\nthrottle = 1.5\n", 8, '"throttle"'),
         (HEAD + "[faults]\ncorrupt_blocks = ['vol:x']\n", 8, '"corrupt_blocks"'),
         (HEAD + "[faults]\nlatency_ms = [9, 3]\n", 8, '"latency_ms"'),
+        (HEAD + "[faults]\n\nthrottle_services = ['s3']\n", 9, "'s3'"),
+        (HEAD + "[faults]\nfail_copies_at = 100\n", 8, '"fail_copies_at"'),
+        (HEAD + "[faults]\nlose_snapshots_after_s = 'soon'\n", 8, '"lose_snapshots_after_s"'),
+        (HEAD + "[faults]\ndisabled_keys = ['111111111111:eu-west-1:none']\n", 8, "eu-west-1:none"),
+        (HEAD + "[faults]\ndisabled_keys = ['999999999999:eu-west-1:default']\n", 8, "999999999999"),
+        (HEAD + "[faults]\nleft_accounts = ['legacy']\n", 8, "'legacy'"),
+        (HEAD + "[faults]\nleft_accounts = ['999999999999']\n", 8, "999999999999"),
+        (HEAD + "[faults]\nleft_accounts = ['111111111111']\n", 8, "the forensics account"),
+        (HEAD + "evidence_key = 'yes'\n", 7, '"evidence_key"'),
+        (BOX + "shutdown = 'halt'\n", 10, '"shutdown"'),
+        (BOX + "spot = 1\n", 10, '"spot"'),
+        (BOX + "profile = 'a b'\n", 10, '"profile"'),
+        (BOX + "autoscaling_group = 'a:b'\n", 10, '"autoscaling_group"'),
+        (BOX + f"user_data = '{'x' * 16385}'\n", 10, '"user_data"'),
+        (BOX + "termination_protection = 'no'\n", 10, '"termination_protection"'),
+        (BOX + "[[aws.instances.volumes]]\nkeep = 'yes'\n", 11, '"keep"'),
         (HEAD + '[[azure.subscriptions]]\nid = "s"\nname = "n"\nregion = "x"\n', 10, '"region"'),
         (HEAD + '[[gcp.projects]]\nid = "p"\n', 7, '"name"'),
         (HEAD.replace("[scenario]\n", '[scenario]\nsummary = """\na\nb"""\nspeed = "fast"\n'), 5, '"speed"'),
@@ -130,7 +147,21 @@ def test_the_shipped_scenario_is_what_the_demo_promises() -> None:
     assert [account.name for account in scenario.aws.accounts if account.forensics] == ["forensics"]
     assert len(accounts) == 4
     assert {account.name for account in accounts.values() if not account.role} == {"legacy"}
-    assert len(scenario.aws.instances) == 12
+    assert len(scenario.aws.instances) == 15
+    # Every key situation, an instance with all that can be shared or not, and what may take one away.
+    assert {disk.kms for one in scenario.aws.instances for disk in one.volumes} == {
+        *("none", "default", "customer", "private")
+    }
+    app = next(one for one in scenario.aws.instances if one.name == "app-01")
+    assert [disk.kms for disk in app.volumes] == ["customer", "default", "none"]
+    assert (app.shutdown, [disk.keep for disk in app.volumes]) == ("terminate", [False, True, False])
+    assert any(one.spot and one.autoscaling_group for one in scenario.aws.instances)
+    assert any(one.termination_protection for one in scenario.aws.instances)
+    assert all(one.profile and one.user_data for one in scenario.aws.instances if one.name in ("web-01", "app-01"))
+    # Faults name disks by number: new ones are added after those that are known.
+    disks = [(one.name, disk.device) for one in scenario.aws.instances for disk in one.volumes]
+    assert disks.index(("web-01", "/dev/xvda")) == 0
+    assert disks.index(("analysis-01", "/dev/xvda")) == 12
     eligible = [d.tags.get("Forensics") == "Enabled" for i in scenario.aws.instances for d in i.volumes]
     assert any(eligible)
     assert not all(eligible)

@@ -57,6 +57,13 @@ class Desk:
         field.insert_text_at_cursor(text)
         await self.settled()
 
+    async def type_word(self, word: str) -> None:
+        """Give a typed confirmation its word, and confirm."""
+        self.app.screen.query_one("#word").focus()
+        await self.pilot.pause()
+        await self.type(word)
+        await self.press("enter", "enter")
+
     async def sees(self, *words: str) -> None:
         """Wait until all of these stand on the screen."""
         await self.until(lambda: all(word in self.text for word in words), f"{words}")

@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from app.faults import AgentGone, Fault, Usage
-from tests.screens.sample_plan import plan
+from tests.screens.sample_plan import instance_plan, plan
 from tests.screens.seed import NOW
 
 VERIFIED: dict[str, Any] = {
@@ -64,7 +64,8 @@ class ScriptedCommands:
 
 def _plan(params: dict[str, Any]) -> dict[str, Any]:
     route = {"auto": "copy"}.get(params["route"], params["route"])
-    return {"plan": msgspec.to_builtins(plan(route)), "digest": "d1" * 32}
+    made = {"disk": plan, "instance": instance_plan}[params["kind"]](route, params["lock_days"])
+    return {"plan": msgspec.to_builtins(made), "digest": "d1" * 32}
 
 
 _DEFAULTS: dict[str, Any] = {

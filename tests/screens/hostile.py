@@ -11,11 +11,12 @@ import msgspec
 from app.case.readmodel import ReadModel
 from app.clock import stamp
 from app.faults import Refused
-from app.model import PlanWarning
+from app.model import Plan, PlanWarning
 from app.model.view import AgentFacts, CustodyFacts, Scan
 from tests.screens.fakes import FixedClock, ScriptedCommands
-from tests.screens.sample_plan import plan
+from tests.screens.sample_plan import instance_plan, plan
 from tests.screens.seed import NOW, accounts, acquisitions, facts, leases, resources, step_rows
+from tests.screens.seed_instance import acquisition, items, rows
 
 ATTACKS = (
     "\x1b]52;c;UFdORUQ=\x07clip",  # writes the clipboard
@@ -80,6 +81,18 @@ def seed_hostile(path: Path) -> ReadModel:
             model.acquisition(
                 case(one, target_name=attack(n), error=attack(n + 1), next=attack(n + 3), step=attack(n))
             )
+        model.acquisition(
+            case(
+                acquisition(),
+                target=attack(2),
+                target_name=attack(3),
+                step="undoing: " + attack(0),
+                route=attack(4),
+            )
+        )
+        model.steps((place, case(row, title=attack(place), note=attack(place + 3))) for place, row in rows())
+        for n, item in enumerate(items()):
+            model.item(case(item, kind=attack(n), source=attack(n + 2), sha256=attack(n + 4), path=attack(n)))
         for n, lease in enumerate(leases(NOW)):
             model.lease(case(lease, principal=attack(n), scope=attack(n + 1), note=attack(n + 3)))
         model.steps(
@@ -111,20 +124,42 @@ def seed_hostile(path: Path) -> ReadModel:
     return model
 
 
-def hostile_commands() -> ScriptedCommands:
-    bad = plan()
+def bad_plan(made: Plan) -> Plan:
+    """That plan with an attack in every text."""
+    case: Any = msgspec.structs.replace
     steps = tuple(
-        msgspec.structs.replace(step, title=attack(n), undo=attack(n + 1)) for n, step in enumerate(bad.steps)
+        case(
+            step,
+            title=attack(n),
+            undo=attack(n + 1),
+            call=attack(n + 2) if step.account else step.call,
+            resource=attack(n + 3),
+            params={**step.params, "volume_id": attack(n + 4)} if n % 2 else step.params,
+        )
+        for n, step in enumerate(made.steps)
     )
-    bad = msgspec.structs.replace(
-        bad,
+    return msgspec.structs.replace(
+        made,
         why=attack(0),
         steps=steps,
+        items=tuple(case(item, name=attack(n), source=attack(n + 1)) for n, item in enumerate(made.items)),
+        leases=tuple(
+            case(one, note=attack(n), role=attack(n + 1), policy=attack(n + 2))
+            for n, one in enumerate(made.leases)
+        ),
         warnings=tuple(PlanWarning(code="x", text=text) for text in ATTACKS),
-        target=msgspec.structs.replace(bad.target, name=attack(1), attached_to=attack(3)),
+        target=case(made.target, name=attack(1), account_name=attack(2), attached_to=attack(3), region=attack(4)),
     )
+
+
+def hostile_commands() -> ScriptedCommands:
+    def planned(params: dict[str, Any]) -> dict[str, Any]:
+        made = instance_plan if params["kind"] == "instance" else plan
+        bad = bad_plan(made("copy", params["lock_days"]))
+        return {"plan": msgspec.to_builtins(bad), "digest": "00", "space": attack(0)}
+
     return ScriptedCommands(
-        plan={"plan": msgspec.to_builtins(bad), "digest": "00", "space": attack(0)},
+        plan=planned,
         acquisition_pause=Refused(attack(0) + attack(3), next=attack(1)),
         verify={"ok": False, "reason": attack(0), "items": [{"id": attack(1), "ok": False, "reason": attack(3)}]},
     )

@@ -160,7 +160,7 @@ def acquisitions(now: datetime) -> list[Acquisition]:
             target="vol-0001d2c3b4a596877",
             target_name="api-01 /dev/xvda",
             state="waiting_for_credentials",
-            error="your AWS SSO session ended 14:01; 61 % is on disk and verified",
+            error="your AWS SSO session ended 14:01",
             next="run aws sso login --profile ir; it goes on by itself",
             bytes_done=73 * GIB,
             bytes_total=120 * GIB,
@@ -359,6 +359,7 @@ def seed(path: Path, now: datetime = NOW) -> ReadModel:
                 bytes=8 * GIB,
                 sha256="3fa9" * 16,
                 sealed=stamp(now),
+                source="vol-0c11d2c3b4a596877",
             )
         )
     add_events(model, 1, 214, now)

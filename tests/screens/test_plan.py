@@ -42,25 +42,27 @@ async def test_the_plan_shows_steps_effects_undo_permissions_clocks_and_warnings
             "cannot be shared",
             "ec2:ModifySnapshotAttribute",
             "share",
-            "unshared in step 8",
+            "taken back in step 9",
+            "\u2192 share",
+            "\u2716 destroy",
             "jump host",
-            "1 action on 1 resource",
+            "6 actions on 1 resource",
             "60 min",
             "renews 1×",
             "of 2,048 bytes",
             "14 min",
             "8.0 GiB",
-            "can see CreateSnapshot in CloudTrail",
+            "clamped to 3,600 s: the base identity is itself a role",
             "Reason for custody",
         )
         assert isinstance(d.app.focused, Button) and d.app.focused.id == "cancel"
         assert d.commands.called("acquire") == []
 
 
-async def test_what_shares_or_modifies_needs_its_word(desk: OpenDesk) -> None:
+async def test_what_shares_and_destroys_needs_the_gravest_word(desk: OpenDesk) -> None:
     async with desk() as d:
         await open_plan(d)
-        assert "type MODIFY" in d.text
+        assert "type DESTROY" in d.text
         d.app.screen.query_one("#reason").focus()
         await d.pilot.pause()
         await d.type("SEC-981")
@@ -69,17 +71,24 @@ async def test_what_shares_or_modifies_needs_its_word(desk: OpenDesk) -> None:
         await d.sees("share with the forensics account")
         d.app.screen.query_one("#word").focus()
         await d.pilot.pause()
-        await d.type("modif")
+        await d.type("destro")
         await d.press("enter", "right", "enter")  # not the word: the focus cannot leave Cancel
         assert d.commands.called("acquire") == []
         assert d.screen_name == "PlanScreen"
         await d.press("enter")
         d.app.screen.query_one("#word").focus()
         await d.pilot.pause()
-        await d.type("MODIFY")
+        await d.type("DESTROY")
         await d.press("enter", "enter")
         assert d.commands.called("acquire") == [
-            {"kind": "disk", "target": TARGET, "route": "auto", "reason": "SEC-981", "digest": "d1" * 32}
+            {
+                "kind": "disk",
+                "target": TARGET,
+                "route": "auto",
+                "lock_days": 0,
+                "reason": "SEC-981",
+                "digest": "d1" * 32,
+            }
         ]
         assert isinstance(d.app.screen, WorkbenchScreen)
         await d.sees("A-0009 is queued")
@@ -88,20 +97,52 @@ async def test_what_shares_or_modifies_needs_its_word(desk: OpenDesk) -> None:
 async def test_what_only_collects_is_approved_with_enter_after_moving_the_focus(desk: OpenDesk) -> None:
     async with desk() as d:
         await open_plan(d)
-        await d.press("o")
+        await d.press("r")
         await d.sees("DIRECT")
         assert d.commands.called("plan")[-1]["route"] == "direct"
         await d.press("enter")  # still on Cancel
         assert d.commands.called("acquire") == [] and isinstance(d.app.screen, WorkbenchScreen)
-        await d.press("a", "o", "tab", "enter")
+        await d.press("a", "r", "tab", "enter")
         assert [call["route"] for call in d.commands.called("acquire")] == ["direct"]
 
 
 async def test_the_route_key_goes_round(desk: OpenDesk) -> None:
     async with desk() as d:
         await open_plan(d)
-        await d.press("o", "o", "o")
-        assert [call["route"] for call in d.commands.called("plan")] == ["auto", "direct", "preserve", "auto"]
+        await d.press("r", "r", "r", "o")  # o is the key that it was
+        routes = [call["route"] for call in d.commands.called("plan")]
+        assert routes == ["auto", "direct", "copy", "preserve", "auto"]
+
+
+async def test_the_lock_key_goes_round_and_the_title_says_it(desk: OpenDesk) -> None:
+    async with desk() as d:
+        await open_plan(d)
+        await d.sees("Plan \u00b7 disk web-01 /dev/xvda \u00b7 no lock")
+        for days in (7, 30, 90):
+            await d.press("l")
+            assert isinstance(d.app.screen, PlanScreen)  # elsewhere l shows the leases
+            await d.sees(f"\u00b7 lock {days} days", f"{days} DAYS", "ec2:LockSnapshot", "\u25b2 modify")
+        await d.press("l")
+        await d.until(lambda: "ec2:LockSnapshot" not in d.text)
+        await d.press("l", "r", "right", "enter")  # a direct plan with a lock only modifies
+        assert [call["lock_days"] for call in d.commands.called("plan")] == [0, 7, 30, 90, 0, 7, 7]
+        await d.sees("Type MODIFY to go on")
+        await d.type_word("MODIFY")
+        assert [(call["route"], call["lock_days"]) for call in d.commands.called("acquire")] == [("direct", 7)]
+
+
+async def test_a_refusal_of_many_words_is_read_whole(desk: OpenDesk) -> None:
+    cause = " ".join(f"cause{number}" for number in range(90))
+    mend = " ".join(f"mend{number}" for number in range(90))
+    async with desk(size=(80, 24), commands=ScriptedCommands(plan=Refused(cause, next=mend))) as d:
+        await open_plan(d)
+        seen = d.text
+        for _ in range(8):
+            await d.press("pagedown")
+            seen += d.text
+        assert all(word in seen.split() for word in f"{cause} {mend}".split())
+        await d.press("r")
+        assert d.commands.called("plan")[-1]["route"] == "direct"
 
 
 async def test_a_refused_plan_says_why_and_what_to_do_and_cannot_be_approved(desk: OpenDesk) -> None:
@@ -119,10 +160,10 @@ async def test_a_refused_plan_says_why_and_what_to_do_and_cannot_be_approved(des
 
 
 async def test_a_refused_start_is_shown_in_place(desk: OpenDesk) -> None:
-    fault = Denied("the plan changed since it was shown", next="read the new plan: press o")
+    fault = Denied("the plan changed since it was shown", next="read the new plan: press r")
     async with desk(commands=ScriptedCommands(acquire=fault)) as d:
         await open_plan(d)
-        await d.press("o", "right", "enter")
+        await d.press("r", "right", "enter")
         await d.sees("the plan changed since it was shown", "read the new plan")
         assert approve(d).disabled
 
@@ -158,7 +199,7 @@ async def test_room_on_the_evidence_volume_is_shown_when_the_plan_gives_it(desk:
 async def test_a_narrow_plan_keeps_the_buttons_and_scrolls(desk: OpenDesk) -> None:
     async with desk(size=(80, 24)) as d:
         await open_plan(d)
-        await d.sees("[ Cancel ]", "[ Approve: type MODIFY to go on ]", "more below", "Reason for custody")
+        await d.sees("[ Cancel ]", "[ Approve: type DESTROY to go on ]", "more below", "Reason for custody")
         d.app.screen.query_one("#plan").focus()
         await d.press("G")
         await d.sees("instance store /dev/nvme1n1")

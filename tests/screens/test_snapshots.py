@@ -10,17 +10,29 @@ from typing import Any
 import pytest
 from textual.pilot import Pilot
 
+from app.case.readmodel import ReadModel
 from screens.present.look import ASCII, UNICODE, Look
 from screens.root import Workbench
 from tests.screens.fakes import FixedClock, ScriptedCommands
 from tests.screens.seed import seed
+from tests.screens.seed_instance import seed_instance
 
 SIZES = [(80, 24), (132, 40), (200, 50)]
 Compare = Callable[..., bool]
 
 
-def bench(folder: Path, *, look: Look = UNICODE, theme: str = "jumpbag-dark") -> Workbench:
-    seed(folder / "case.sqlite").close()
+TO_WEB = ("2", *"jjjjjjj")
+"""From the start to web-01 in the resources pane."""
+
+
+def bench(
+    folder: Path,
+    *,
+    look: Look = UNICODE,
+    theme: str = "jumpbag-dark",
+    fill: Callable[[Path], ReadModel] = seed,
+) -> Workbench:
+    fill(folder / "case.sqlite").close()
     commands = ScriptedCommands()
 
     async def connect() -> ScriptedCommands:
@@ -76,6 +88,32 @@ def test_looks(
     snap_compare: Compare, tmp_path: Path, size: tuple[int, int], keys: tuple[str, ...], words: str
 ) -> None:
     assert snap_compare(bench(tmp_path), terminal_size=size, run_before=after(*keys, words=words))
+
+
+@pytest.mark.parametrize("size", SIZES[:2], ids=lambda size: f"{size[0]}x{size[1]}")
+@pytest.mark.parametrize(
+    ("keys", "words"),
+    [
+        ((*TO_WEB, "a"), "one point in time"),
+        ((*TO_WEB, "a", "pagedown"), "/dev/xvdg"),
+        ((*TO_WEB, "a", "G"), "ends in"),
+        ((*TO_WEB, "j", "a", "l", "l"), "lock 30 days"),
+        ((*TO_WEB, "j", "a", "right", "enter"), "Type DESTROY"),
+        (("3",), "A-0010"),
+        (("3", "enter"), "to be sealed: E-0012"),
+    ],
+    ids=["plan", "plan-middle", "plan-end", "lock", "word", "row", "page"],
+)
+def test_looks_of_an_instance(
+    snap_compare: Compare, tmp_path: Path, size: tuple[int, int], keys: tuple[str, ...], words: str
+) -> None:
+    shown = bench(tmp_path, fill=seed_instance)
+    assert snap_compare(shown, terminal_size=size, run_before=after(*keys, words=words))
+
+
+def test_looks_of_a_clamped_lease(snap_compare: Compare, tmp_path: Path) -> None:
+    shown = bench(tmp_path, fill=seed_instance)
+    assert snap_compare(shown, terminal_size=(80, 24), run_before=after("l", words="is itself a role"))
 
 
 @pytest.mark.parametrize("theme", ["jumpbag-256", "jumpbag-mono"])

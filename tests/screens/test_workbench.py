@@ -19,7 +19,7 @@ from screens.widgets.typed_confirm import TypedConfirm
 from screens.workbench.screen import WorkbenchScreen
 from tests.screens.conftest import OpenDesk
 from tests.screens.fakes import ScriptedCommands
-from tests.screens.seed import NOW, PAYMENTS, SHOP, WEB, acquisitions, add_events, event
+from tests.screens.seed import NOW, PAYMENTS, SHOP, WEB, XVDA, acquisitions, add_events, event
 
 
 def focused(app: Workbench) -> str:
@@ -155,18 +155,50 @@ async def test_a_locked_row_says_why_and_who_could_change_it(desk: OpenDesk) -> 
         assert isinstance(d.app.screen, WorkbenchScreen)
 
 
-async def test_only_disks_are_planned(desk: OpenDesk) -> None:
+@pytest.mark.parametrize(("row", "kind"), [(WEB, "instance"), (XVDA, "disk")])
+async def test_disks_and_instances_are_planned(desk: OpenDesk, row: str, kind: str) -> None:
     async with desk() as d:
         await d.press("2")
         rows = d.app.workbench.resources.rows
-        rows.go_to(next(key for key in map(rows.source.key, range(len(rows.source))) if key.endswith(WEB)))
+        rows.go_to(next(key for key in map(rows.source.key, range(len(rows.source))) if key.endswith(row)))
         await d.press("a")
-        await d.sees("This is an instance. It has 2 disks")
-        await d.press("home", "a")  # an instance with one disk stands for it
         assert isinstance(d.app.screen, PlanScreen)
         assert d.commands.called("plan") == [
-            {"kind": "disk", "target": f"aws:{PAYMENTS}:vol-0001d2c3b4a596877", "route": "auto"}
+            {"kind": kind, "target": f"aws:{PAYMENTS}:{row}", "route": "auto", "lock_days": 0}
         ]
+
+
+async def test_a_snapshot_is_not_planned_and_says_what_is(desk: OpenDesk) -> None:
+    async with desk() as d:
+        await d.press("2")
+        rows = d.app.workbench.resources.rows
+        rows.go_to(next(key for key in map(rows.source.key, range(len(rows.source))) if "snap-" in key))
+        await d.press("a")
+        await d.sees("This is a snapshot: put the cursor", "an instance")
+        assert d.commands.called("plan") == []
+
+
+async def test_the_strip_of_one_that_waits_has_its_keys(desk: OpenDesk) -> None:
+    async with desk() as d:
+        await d.sees(
+            "A-0006 waits: your AWS SSO session ended 14:01. Nothing was lost: 60 % is on disk and verified.",
+            "run aws sso login",
+            "s signed in: go on now",
+        )
+        await d.press("d")
+        assert d.screen_name == "AcquisitionScreen" and "A-0006" in d.app.screen.crumbs  # type: ignore[attr-defined]
+        await d.press("s")
+        assert d.commands.called("acquisition.resume") == [{"acquisition": "A-0006", "reason": ""}]
+        await d.sees("A-0006 asks again")
+
+
+async def test_without_anything_that_waits_the_keys_say_so(desk: OpenDesk) -> None:
+    async with desk() as d:
+        d.model.acquisition(msgspec.structs.replace(acquisitions(NOW)[2], state="running", error=None, next=None))
+        await d.until(lambda: "A-0006 waits" not in d.text)
+        await d.press("s", "d")
+        await d.sees("Nothing waits for credentials")
+        assert d.commands.called("acquisition.resume") == [] and isinstance(d.app.screen, WorkbenchScreen)
 
 
 @pytest.mark.parametrize(

@@ -1,7 +1,7 @@
 """Which actions the embedded cloud authorises, and their access level.
 
 Source: AWS Service Authorization Reference (pages of Amazon EC2, Amazon EBS, AWS KMS, AWS Organizations,
-AWS STS, Amazon Resource Group Tagging API). An action that is not here is denied.
+AWS STS, Amazon Resource Group Tagging API, AWS IAM). An action that is not here is denied.
 """
 
 from __future__ import annotations
@@ -19,12 +19,15 @@ _LEVELS: dict[Level, str] = {
         ec2:DescribeAccountAttributes ec2:DescribeRouteTables ec2:DescribeVolumesModifications
         organizations:ListAccounts organizations:ListAccountsForParent organizations:ListParents
         organizations:ListOrganizationalUnitsForParent organizations:ListRoots
+        iam:ListAttachedRolePolicies iam:ListRolePolicies
+        kms:ListGrants
         """,
     "Read": """
         ec2:DescribeTags ec2:GetConsoleOutput ec2:GetConsoleScreenshot ec2:GetEbsDefaultKmsKeyId
         ec2:GetEbsEncryptionByDefault
         ebs:ListSnapshotBlocks ebs:GetSnapshotBlock ebs:ListChangedBlocks
-        kms:DescribeKey
+        kms:DescribeKey kms:GetKeyPolicy
+        iam:GetInstanceProfile iam:GetPolicy iam:GetPolicyVersion iam:GetRole iam:GetRolePolicy
         organizations:DescribeOrganization organizations:DescribeOrganizationalUnit
         organizations:DescribeAccount
         sts:GetCallerIdentity
@@ -36,7 +39,7 @@ _LEVELS: dict[Level, str] = {
         ec2:StopInstances ec2:StartInstances ec2:RebootInstances ec2:TerminateInstances
         ec2:ModifyInstanceAttribute ec2:ModifySnapshotTier ec2:RestoreSnapshotTier
         ebs:StartSnapshot ebs:PutSnapshotBlock ebs:CompleteSnapshot
-        kms:Decrypt
+        kms:Decrypt kms:GenerateDataKeyWithoutPlaintext kms:ReEncryptFrom kms:ReEncryptTo
         sts:AssumeRole sts:SetSourceIdentity
         """,
     "Tagging": "ec2:CreateTags ec2:DeleteTags sts:TagSession",

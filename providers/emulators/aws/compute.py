@@ -17,15 +17,17 @@ from typing import TYPE_CHECKING, Any
 os.environ["MOTO_EC2_LOAD_DEFAULT_AMIS"] = "false"
 
 from moto.core.request import Request as MotoRequest
-from moto.core.responses import ActionResult, EmptyResult
+from moto.core.responses import ActionResult
 from moto.ec2.exceptions import EC2ClientError
 from moto.ec2.models import EC2Backend
-from moto.ec2.responses import EC2Response
 
 from providers.emulators.aws.envelopes import Answer, xml_clean
 from providers.emulators.aws.errors import ApiError, not_embedded
+from providers.emulators.aws.instances import InstanceReads
+from providers.emulators.aws.snapshot_calls import CHECKED, SnapshotCalls
 
 if TYPE_CHECKING:
+    from providers.emulators.aws.identities import Principal
     from providers.emulators.aws.world import World
 
 _REQUEST_ID = re.compile(r"<(requestId|RequestId|RequestID)>[^<]*</\1>")
@@ -76,16 +78,22 @@ class Compute:
         return dict(self.state(account, region).tags.get(resource_id, {}))
 
     def call(
-        self, account: str, region: str, action: str, form: bytes, request_id: str
+        self, principal: Principal, region: str, action: str, form: bytes, request_id: str, dry_run: bool = False
     ) -> tuple[Answer, list[str]]:
-        """Runs one EC2 operation; also the ids of snapshots that it made. ApiError if it is not embedded."""
+        """Runs one EC2 operation; also the ids of snapshots that it made. ApiError if it is not embedded.
+
+        ``dry_run``: the caller is authorised, and nothing is changed (EC2 API Reference, "Common query
+        parameters"); an operation that does not heed it is not begun.
+        """
+        if dry_run and action not in CHECKED:
+            raise ApiError("DryRunOperation", "Request would have succeeded, but DryRun flag is set.", 412)
         request = MotoRequest.from_primitives(
             "POST",
             f"https://ec2.{region}.amazonaws.com/",
-            {"Content-Type": "application/x-www-form-urlencoded", "x-moto-account-id": account},
+            {"Content-Type": "application/x-www-form-urlencoded", "x-moto-account-id": principal.account},
             form,
         )
-        response = _Response(self, account, region)
+        response = _Response(self, principal, region)
         try:
             status, _, body = response._dispatch(request, request.raw_url, request.headers)
         except NotImplementedError:
@@ -96,14 +104,15 @@ class Compute:
         return Answer(status=int(status), headers=headers, body=text.encode()), response.made
 
 
-class _Response(EC2Response):
+class _Response(SnapshotCalls, InstanceReads):
     """One EC2 call against our own state."""
 
-    def __init__(self, compute: Compute, account: str, region: str) -> None:
+    def __init__(self, compute: Compute, principal: Principal, region: str) -> None:
         super().__init__()
         self.compute = compute
+        self.principal = principal
         self.store = compute.world.snapshots
-        self.state = compute.state(account, region)
+        self.state = compute.state(principal.account, region)
         self.made: list[str] = []
 
     @property
@@ -122,98 +131,6 @@ class _Response(EC2Response):
         else:
             found = self.state.describe_instances(filters=filters)
         return self._page("Reservations", found, 1000, 1000)
-
-    def describe_snapshots(self) -> ActionResult:
-        """EC2 API Reference, DescribeSnapshots: one's own, those shared with one, and public ones."""
-        found = self.store.visible(
-            self.state, self._get_param("SnapshotIds", []), self._filters_from_querystring()
-        )
-        for name, keep in (("OwnerIds", self._owned), ("RestorableByUserIds", self._restorable)):
-            wanted = self._get_param(name, [])
-            if wanted:
-                found = [snapshot for snapshot in found if keep(snapshot, wanted)]
-        return self._page("Snapshots", found, 1000, 1000)
-
-    def _owned(self, snapshot: Any, owners: list[str]) -> bool:
-        account = self.state.account_id
-        return snapshot.owner_id in [account if owner == "self" else owner for owner in owners]
-
-    def _restorable(self, snapshot: Any, users: list[str]) -> bool:
-        shared = {*snapshot.create_volume_permission_userids, snapshot.owner_id}
-        account = self.state.account_id
-        return any((account if user == "self" else user) in shared for user in users) or (
-            "all" in users and "all" in snapshot.create_volume_permission_groups
-        )
-
-    def create_snapshot(self) -> ActionResult:
-        volume_id = self._get_param("VolumeId")
-        tags = self._parse_tag_specification().get("snapshot", {})
-        volume = self.state.get_volume(volume_id)
-        self.error_on_dryrun()
-        snapshot = self.store.create(self.state, volume, self._get_param("Description") or "", tags)
-        self.made.append(snapshot.id)
-        return ActionResult(snapshot)
-
-    def create_snapshots(self) -> ActionResult:
-        spec = self._get_param("InstanceSpecification", {})
-        tags = self._parse_tag_specification().get("snapshot", {})
-        instance = self.state.get_instance(spec.get("InstanceId"))
-        no_boot = str(spec.get("ExcludeBootVolume", False)).lower() == "true"
-        excluded = spec.get("ExcludeDataVolumeIds", [])
-        self.error_on_dryrun()
-        made = []
-        for device, mapping in instance.get_block_device_mapping:
-            if (no_boot and device == instance.root_device_name) or mapping.volume_id in excluded:
-                continue
-            volume = self.state.get_volume(mapping.volume_id)
-            own = (
-                dict(self.state.tags.get(volume.id, {}))
-                if self._get_param("CopyTagsFromSource") == "volume"
-                else {}
-            )
-            made.append(
-                self.store.create(self.state, volume, self._get_param("Description") or "", {**own, **tags})
-            )
-        self.made += [snapshot.id for snapshot in made]
-        return ActionResult({"Snapshots": made})
-
-    def copy_snapshot(self) -> ActionResult:
-        tags = self._parse_tag_specification().get("snapshot", {})
-        source = self.store.get(
-            self._get_param("SourceRegion"), self.state.account_id, self._get_param("SourceSnapshotId")
-        )
-        self.error_on_dryrun()
-        snapshot = self.store.copy(
-            self.state,
-            source,
-            self._get_param("Description") or "",
-            tags,
-            bool(self._get_param("Encrypted", False)),
-            self._get_param("KmsKeyId"),
-        )
-        self.made.append(snapshot.id)
-        return ActionResult({"SnapshotId": snapshot.id, "Tags": snapshot.tag_set})
-
-    def delete_snapshot(self) -> EmptyResult:
-        snapshot = self.store.owned(self.state, self._get_param("SnapshotId"))
-        self.error_on_dryrun()
-        self.store.delete(self.state, snapshot)
-        return EmptyResult()
-
-    def modify_snapshot_attribute(self) -> ActionResult:
-        # moto reads the short form (UserId.N) alone; the SDKs also send CreateVolumePermission.Add.N.UserId.
-        wanted = self._get_param("CreateVolumePermission", {})
-        snapshot = self.store.owned(self.state, self._get_param("SnapshotId"))
-        self.error_on_dryrun()
-        adding = {one["UserId"] for one in wanted.get("Add", []) if "UserId" in one}
-        if self._get_param("OperationType") == "add":
-            adding |= set(self._get_param("UserIds", []))
-        if adding:
-            self.store.shareable(snapshot)
-        snapshot.create_volume_permission_userids.update(adding)
-        removing = {one["UserId"] for one in wanted.get("Remove", []) if "UserId" in one}
-        snapshot.create_volume_permission_userids.difference_update(removing)
-        return super().modify_snapshot_attribute()
 
     def _page(self, name: str, items: list[Any], default: int, most: int) -> ActionResult:
         """EC2 API Reference, "Pagination": 5 to ``most`` results a page, tokens are opaque."""

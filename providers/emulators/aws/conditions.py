@@ -26,10 +26,11 @@ _NAMES = """
     ebs:description ebs:parentsnapshot ebs:volumesize
     ec2:add/group ec2:add/userid ec2:attribute ec2:availabilityzone ec2:createaction ec2:encrypted
     ec2:instanceid ec2:instancetype ec2:owner ec2:parentsnapshot ec2:parentvolume ec2:region
-    ec2:remove/group ec2:remove/userid ec2:snapshotid ec2:snapshottime ec2:volumeid ec2:volumeiops
+    ec2:remove/group ec2:remove/userid ec2:snapshotcooloffperiod ec2:snapshotid ec2:snapshotlockduration
+    ec2:snapshottime ec2:volumeid ec2:volumeiops
     ec2:volumesize ec2:volumethroughput ec2:volumetype ec2:attribute/kmskeyid ec2:sourceregion
     kms:calleraccount kms:grantisforawsresource kms:keyorigin kms:keyspec kms:keyusage kms:requestalias
-    kms:viaservice
+    kms:resourcealiases kms:viaservice
     organizations:serviceprincipal
     sts:externalid sts:rolesessionname sts:sourceidentity sts:transitivetagkeys sts:durationseconds
 """

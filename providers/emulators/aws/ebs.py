@@ -29,7 +29,8 @@ from providers.emulators.aws.envelopes import Answer, json_answer
 from providers.emulators.aws.errors import ApiError, refusal
 from providers.emulators.aws.evaluate import Request
 from providers.emulators.aws.identities import Principal
-from providers.emulators.aws.snapshots import TimedSnapshot
+from providers.emulators.aws.kms_access import decide_key, disabled, question
+from providers.emulators.aws.snapshots import NO_VOLUME, TimedSnapshot
 from providers.emulators.aws.tokens import BLOCK_TOKEN_SECONDS, NONCE, Tokens
 from providers.emulators.aws.world import World, denial, tags_of
 
@@ -128,15 +129,17 @@ class EbsDirect:
             self._decrypt(principal, region, snapshot)
 
     def _decrypt(self, principal: Principal, region: str, snapshot: TimedSnapshot) -> None:
-        """The caller itself needs kms:Decrypt (EBS User Guide, "Permissions to use KMS keys")."""
+        """The caller itself needs kms:Decrypt, through EC2 (EBS User Guide, "Permissions to use KMS keys").
+
+        The page does not say what a disabled key does; of the API's reasons INVALID_CUSTOMER_KEY fits.
+        """
         key = self.world.find_key(snapshot.kms_key_id)
-        arn = key.arn if key is not None else str(snapshot.kms_key_id)
-        context = self.world.context(principal, region)
-        context |= {"kms:calleraccount": principal.account, "aws:resourceaccount": arn.split(":")[4]}
-        request = Request(action="kms:Decrypt", resource=arn, context=context)
-        decision = self.world.decide(principal, request)
-        # A key's own policy speaks for its account alone; nobody else's policy can open it.
-        if not decision.allowed or (key is not None and key.account != principal.account):
+        if key is None or disabled(self.world, key):
+            text = f"The KMS key {snapshot.kms_key_id} is disabled or does not exist."
+            raise ApiError("ValidationException", text, 400, "INVALID_CUSTOMER_KEY")
+        request = question(self.world, principal, key, "kms:Decrypt", via=region)
+        decision = decide_key(self.world, principal, key, request)
+        if not decision.allowed:
             text = denial("ebs", principal, request, decision)
             raise ApiError("AccessDeniedException", text, 403, "DEPENDENCY_ACCESS_DENIED")
 
@@ -227,7 +230,7 @@ class EbsDirect:
         return json_answer(result, rest=True)
 
     def _related(self, first: TimedSnapshot, second: TimedSnapshot) -> bool:
-        same = first.volume_id == second.volume_id and first.volume_id != "vol-ffffffff"
+        same = first.volume_id == second.volume_id and first.volume_id != NO_VOLUME
         return same or second.parent == first.id or first.id == second.id
 
     # Writing
@@ -292,7 +295,9 @@ class EbsDirect:
             return inherited
         if not params.get("Encrypted"):
             return None
-        key = self.world.find_key(params.get("KmsKeyArn")) or self.world.key(principal.account, region, "default")
+        wanted = str(params.get("KmsKeyArn", ""))
+        key = self.world.ring.resolve(principal.account, region, wanted)
+        key = key or self.world.key(principal.account, region, "default")
         return key.arn if key else None
 
     def _put(self, snapshot: TimedSnapshot, route: Route, headers: Mapping[str, str], body: bytes) -> Answer:

@@ -11,10 +11,10 @@ from collections.abc import Mapping
 
 from providers.emulators.aws.actions import LEVELS
 from providers.emulators.aws.compute import listed, tag_pairs
-from providers.emulators.aws.errors import refusal
+from providers.emulators.aws.errors import ApiError, refusal
 from providers.emulators.aws.evaluate import Request
 from providers.emulators.aws.identities import Principal
-from providers.emulators.aws.snapshots import TimedSnapshot
+from providers.emulators.aws.snapshots import TimedSnapshot, sees
 from providers.emulators.aws.world import World, tags_of
 
 Context = dict[str, str | list[str]]
@@ -48,29 +48,25 @@ class _Access:
             volume = self.form.get("VolumeId", "")
             return [
                 self._ask(action, *self._volume(volume)),
-                self._new_snapshot(action, volume),
+                self._new_snapshot(action, self._of_volume(volume)),
                 *self._tag_on_create("CreateSnapshot"),
             ]
         if name == "CreateSnapshots":
             return self._create_snapshots(action)
         if name == "CopySnapshot":
-            source = self._snapshot(
-                self.form.get("SourceSnapshotId", ""), self.form.get("SourceRegion", self.region)
-            )
-            return [
-                self._ask(action, *source),
-                self._new_snapshot(action, ""),
-                *self._tag_on_create("CopySnapshot"),
-            ]
+            return self._copy_snapshot(action)
         if name in ("CreateTags", "DeleteTags"):
             context = self._tag_context(tag_pairs(self.form, "Tag"))
             ids = listed(self.form, "ResourceId")
             return [self._ask(action, arn, {**own, **context}) for arn, own in map(self._any, ids)]
         if name in ("ModifySnapshotAttribute", "ResetSnapshotAttribute"):
             arn, context = self._snapshot(self.form.get("SnapshotId", ""), self.region)
-            return [self._ask(action, arn, {**context, **self._sharing()})]
+            return [self._ask(action, arn, {**context, **one}) for one in self._sharing()]
+        if name == "LockSnapshot":
+            arn, context = self._snapshot(self.form.get("SnapshotId", ""), self.region)
+            return [self._ask(action, arn, {**context, **self._locking()})]
         ids = [self.form[key] for key in ("SnapshotId", "InstanceId", "VolumeId") if key in self.form]
-        if name.startswith("Describe") and name != "DescribeSnapshotAttribute":
+        if name.startswith("Describe") and name not in ("DescribeSnapshotAttribute", "DescribeInstanceAttribute"):
             ids = []
         else:
             ids += listed(self.form, "InstanceId")
@@ -111,20 +107,48 @@ class _Access:
         return f"arn:aws:ec2:{self.region}:{self.account}:volume/{volume_id}", context
 
     def _snapshot(self, snapshot_id: str, region: str) -> tuple[str, Context]:
+        """A snapshot that exists; its tags are what it is authorised by, so EC2 must find it first."""
         snapshot = self.world.snapshots.find(region, snapshot_id)
-        context = snapshot_context(snapshot, self.account) if snapshot is not None else {}
-        return f"arn:aws:ec2:{region}::snapshot/{snapshot_id}", context
+        if snapshot is None or not sees(self.account, snapshot):
+            raise ApiError("InvalidSnapshot.NotFound", f"The snapshot '{snapshot_id}' does not exist.")
+        return f"arn:aws:ec2:{region}::snapshot/{snapshot_id}", snapshot_context(snapshot, self.account)
 
-    def _new_snapshot(self, action: str, volume_id: str) -> Request:
+    def _new_snapshot(self, action: str, about: Context) -> Request:
         """The snapshot that is made: no id yet, no account in its ARN, no tags but those asked for."""
-        context: Context = {"aws:resourceaccount": self.account, "ec2:owner": self.account}
+        context: Context = {"aws:resourceaccount": self.account, **about}
         context |= self._tag_context(self._spec("snapshot"))
-        volume = self.state.volumes.get(volume_id)
-        if volume is not None:
-            context["ec2:parentvolume"] = f"arn:aws:ec2:{self.region}:{self.account}:volume/{volume_id}"
-            context["ec2:volumesize"] = str(volume.size)
-            context["ec2:encrypted"] = str(volume.encrypted).lower()
         return self._ask(action, f"arn:aws:ec2:{self.region}::snapshot/*", context)
+
+    def _of_volume(self, volume_id: str) -> Context:
+        """What a new snapshot of a volume takes over from it."""
+        volume = self.state.volumes.get(volume_id)
+        if volume is None:
+            return {}
+        return {
+            "ec2:parentvolume": f"arn:aws:ec2:{self.region}:{self.account}:volume/{volume_id}",
+            "ec2:volumesize": str(volume.size),
+            "ec2:encrypted": str(volume.encrypted).lower(),
+        }
+
+    def _copy_snapshot(self, action: str) -> list[Request]:
+        """The source and the copy. The source's tags are no condition keys of this action.
+
+        Also AWS Storage Blog, "Enhancing resource-level permissions for copying Amazon EBS snapshots".
+        """
+        region = self.form.get("SourceRegion", self.region)
+        arn, context = self._snapshot(self.form.get("SourceSnapshotId", ""), region)
+        context = {key: value for key, value in context.items() if "resourcetag/" not in key}
+        encrypted = context["ec2:encrypted"] == "true" or self.form.get("Encrypted", "").lower() == "true"
+        about: Context = {
+            "ec2:encrypted": str(encrypted).lower(),
+            "ec2:parentsnapshot": arn,
+            "ec2:volumesize": context["ec2:volumesize"],
+        }
+        return [
+            self._ask(action, arn, context),
+            self._new_snapshot(action, about),
+            *self._tag_on_create("CopySnapshot"),
+        ]
 
     def _create_snapshots(self, action: str) -> list[Request]:
         instance_id = self.form.get("InstanceSpecification.InstanceId", "")
@@ -137,7 +161,7 @@ class _Access:
         return [
             self._ask(action, *self._any(instance_id)),
             *(self._ask(action, *self._volume(volume)) for volume in volumes),
-            *(self._new_snapshot(action, volume) for volume in volumes),
+            *(self._new_snapshot(action, self._of_volume(volume)) for volume in volumes),
             *self._tag_on_create("CreateSnapshots"),
         ]
 
@@ -164,9 +188,12 @@ class _Access:
         arn = f"arn:aws:ec2:{self.region}::snapshot/*"
         return [self._ask("ec2:CreateTags", arn, {**context, **self._tag_context(tags)})]
 
-    def _sharing(self) -> Context:
-        """ec2:Add/userId and its kin, from either form of the parameters."""
-        context: Context = {"ec2:attribute": "CreateVolumePermission"}
+    def _sharing(self) -> list[Context]:
+        """ec2:Add/userId and its kin, from either form of the parameters: one question for each account or group.
+
+        So a condition on the key holds for every one of them, not for any of them.
+        """
+        asked: list[Context] = []
         operation = self.form.get("OperationType", "").capitalize()
         for verb in ("Add", "Remove"):
             for kind, short in (("UserId", "UserId"), ("Group", "UserGroup")):
@@ -176,24 +203,31 @@ class _Access:
                     value = self.form.get(f"CreateVolumePermission.{verb}.{number}.{kind}")
                     values += [value] if value else []
                     number += 1
-                if values:
-                    context[f"ec2:{verb}/{kind}".lower()] = values if len(values) > 1 else values[0]
-        return context
+                asked += [{f"ec2:{verb}/{kind}".lower(): value} for value in values]
+        attribute: Context = {"ec2:attribute": "CreateVolumePermission"}
+        return [{**attribute, **one} for one in asked] or [attribute]
+
+    def _locking(self) -> Context:
+        """EBS User Guide, "Control access to Amazon EBS snapshot lock"."""
+        names = {"LockDuration": "ec2:snapshotlockduration", "CoolOffPeriod": "ec2:snapshotcooloffperiod"}
+        return {key: self.form[name] for name, key in names.items() if name in self.form}
 
 
 def snapshot_context(snapshot: TimedSnapshot, account: str) -> Context:
     """The condition keys of an existing snapshot. Its tags are seen by its owner alone."""
+    owner, region = snapshot.owner_id, snapshot.ec2_backend.region_name
     context: Context = {
-        "aws:resourceaccount": snapshot.owner_id,
-        "ec2:owner": snapshot.owner_id,
+        "aws:resourceaccount": owner,
+        "ec2:owner": owner,
         "ec2:snapshotid": snapshot.id,
+        "ec2:snapshottime": snapshot.start_time.strftime("%Y-%m-%dT%H:%M:%SZ"),
         "ec2:volumesize": str(snapshot.volume_size),
         "ec2:encrypted": str(snapshot.encrypted).lower(),
-        "ec2:parentvolume": (
-            f"arn:aws:ec2:{snapshot.ec2_backend.region_name}:{snapshot.owner_id}:volume/{snapshot.volume_id}"
-        ),
+        "ec2:parentvolume": f"arn:aws:ec2:{region}:{owner}:volume/{snapshot.volume_id}",
     }
-    if snapshot.owner_id == account:
+    if snapshot.parent:
+        context["ec2:parentsnapshot"] = f"arn:aws:ec2:{region}::snapshot/{snapshot.parent}"
+    if owner == account:
         tags = snapshot.ec2_backend.tags.get(snapshot.id, {})
         context |= tags_of(tags, "aws:resourcetag")
         context |= tags_of(tags, "ec2:resourcetag")

@@ -1,6 +1,6 @@
 """How each service wraps answers and errors on the wire.
 
-EC2 has its own XML, STS the query protocol's, KMS, Organizations and Tagging speak JSON 1.1, EBS direct
+EC2 has its own XML, STS and IAM the query protocol's, KMS, Organizations and Tagging speak JSON 1.1, EBS direct
 REST JSON with ``x-amzn-errortype``. Source: the protocol definitions of botocore's service models and
 smithy.io ("AWS protocols").
 """
@@ -21,7 +21,10 @@ from providers.emulators.aws.errors import ApiError
 _NOT_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 _XML = {"Content-Type": "text/xml;charset=UTF-8"}
 _JSON = {"Content-Type": "application/x-amz-json-1.1"}
-_STS = "https://sts.amazonaws.com/doc/2011-06-15/"
+_QUERY = {
+    "iam": "https://iam.amazonaws.com/doc/2010-05-08/",
+    "sts": "https://sts.amazonaws.com/doc/2011-06-15/",
+}
 
 
 class Answer(msgspec.Struct, kw_only=True):
@@ -53,15 +56,18 @@ def elements(items: Iterable[tuple[str, Any]]) -> str:
             inner = elements(value.items())
         elif isinstance(value, list):
             inner = elements(("member", item) for item in value)
+        elif isinstance(value, bool):
+            inner = str(value).lower()
         else:
             inner = xml_text(value)
         parts.append(f"<{name}>{inner}</{name}>")
     return "".join(parts)
 
 
-def sts_answer(action: str, result: dict[str, Any], request_id: str) -> Answer:
+def query_answer(service: str, action: str, result: dict[str, Any], request_id: str) -> Answer:
+    """The query protocol's answer of ``sts`` or ``iam``."""
     body = (
-        f'<{action}Response xmlns="{_STS}"><{action}Result>{elements(result.items())}</{action}Result>'
+        f'<{action}Response xmlns="{_QUERY[service]}"><{action}Result>{elements(result.items())}</{action}Result>'
         f"<ResponseMetadata><RequestId>{request_id}</RequestId></ResponseMetadata></{action}Response>"
     )
     return Answer(headers=dict(_XML), body=body.encode())
@@ -90,9 +96,10 @@ def error_answer(service: str, error: ApiError, request_id: str) -> Answer:
         return json_answer(
             {"__type": error.code, "message": error.message, "Message": error.message}, error.status
         )
+    space = _QUERY.get(service, _QUERY["sts"])
     kind = "Receiver" if error.status >= 500 else "Sender"
     body = (
-        f'<ErrorResponse xmlns="{_STS}"><Error><Type>{kind}</Type><Code>{error.code}</Code>'
+        f'<ErrorResponse xmlns="{space}"><Error><Type>{kind}</Type><Code>{error.code}</Code>'
         f"<Message>{xml_text(error.message)}</Message></Error><RequestId>{request_id}</RequestId></ErrorResponse>"
     )
     return Answer(status=error.status, headers=dict(_XML), body=body.encode())

@@ -100,6 +100,7 @@ _EBS: dict[Kind, tuple[str, int, str]] = {
 _BY_SERVICE: dict[str, dict[Kind, tuple[str, int, str]]] = {
     "ec2": _EC2,
     "sts": _QUERY,
+    "iam": _QUERY,
     "ebs": _EBS,
     "kms": _JSON,
     "organizations": {**_JSON, "throttled": ("TooManyRequestsException", 400, "Rate exceeded")},

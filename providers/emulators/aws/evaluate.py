@@ -1,8 +1,8 @@
-"""Policy evaluation: identity policies ∩ session policy ∩ service control policies; an explicit deny wins.
+"""Policy evaluation: identity (and resource) policies ∩ session policy ∩ service control policies; a deny wins.
 
-Source: IAM User Guide, "Policy evaluation logic", "IAM JSON policy elements reference", "Grammar of the IAM
-JSON policy language". Conservative by design: a statement with a condition key or operator that is not known
-never allows, and denies if its effect is Deny.
+Source: IAM User Guide, "Policy evaluation logic", "Cross-account policy evaluation logic", "IAM JSON policy
+elements reference", "Grammar of the IAM JSON policy language". Conservative by design: a statement with a
+condition key or operator that is not known never allows, and denies if its effect is Deny.
 """
 
 from __future__ import annotations
@@ -83,19 +83,65 @@ def decide(
     controls: Iterable[Document] = (),
 ) -> Decision:
     """The decision within one account; ``controls`` are the account's service control policies."""
-    controls = list(controls)
     verdicts = {
         "identity-based policy": verdict(identity, request),
+        **_bounds(request, session, controls),
+    }
+    return _together(verdicts, request.action)
+
+
+def decide_on_resource(
+    request: Request,
+    policy: Document,
+    owner: str,
+    arns: Iterable[str],
+    account: str,
+    identity: Iterable[Document],
+    session: Document | None = None,
+    controls: Iterable[Document] = (),
+) -> Decision:
+    """The decision where the resource, of account ``owner``, has a ``policy`` of its own, as a KMS key must.
+
+    ``arns`` are the caller's own ARNs, ``account`` is the caller's. A statement that names the caller (or ``*``)
+    allows by itself within one account; one that names the account leaves the decision to the account's own
+    policies. Over an account's border both sides must allow (IAM User Guide, "Cross-account policy evaluation
+    logic"). A session policy and the service control policies of the caller's account bound either.
+    """
+    named = verdict([_naming(policy, {*arns, "*"})], request)
+    delegated = verdict([_naming(policy, {account, f"arn:aws:iam::{account}:root"})], request)
+    own = verdict(identity, request)
+    resource: Verdict = "none"
+    if "deny" in (named, delegated):
+        resource = "deny"
+    elif "allow" in (named, delegated):
+        resource = "allow"
+    alone = named == "allow" and account == owner and own != "deny"
+    verdicts: dict[str, Verdict] = {
+        "resource-based policy": resource,
+        "identity-based policy": "allow" if alone else own,
+        **_bounds(request, session, controls),
+    }
+    return _together(verdicts, request.action)
+
+
+def _bounds(request: Request, session: Document | None, controls: Iterable[Document]) -> dict[str, Verdict]:
+    """What narrows and never widens."""
+    controls = list(controls)
+    return {
         "session policy": "allow" if session is None else verdict([session], request),
         "service control policy": "allow" if not controls else verdict(controls, request),
     }
+
+
+def _together(verdicts: Mapping[str, Verdict], action: str) -> Decision:
+    """Allowed if all allow; else the kind of policy that says no, as the vendor words it."""
     for kind, said in verdicts.items():
         if said == "deny":
             article = "an" if kind[0] in "aeiou" else "a"
             return Decision(allowed=False, why=f"with an explicit deny in {article} {kind}")
     for kind, said in verdicts.items():
         if said == "none":
-            return Decision(allowed=False, why=f"because no {kind} allows the {request.action} action")
+            return Decision(allowed=False, why=f"because no {kind} allows the {action} action")
     return Decision(allowed=True)
 
 
@@ -106,17 +152,18 @@ def trusts(document: Document, principal_arns: Iterable[str], account: str, requ
     account, its root or ``*`` trusts every caller of that account whom the account's own policies allow.
     """
     names = {*principal_arns, account, f"arn:aws:iam::{account}:root", "*"}
-    statements = [
-        statement
-        for statement in as_list(document.get("Statement", []))
-        if _names(statement.get("Principal"), names)
-    ]
-    return verdict([{**document, "Statement": statements}], request) == "allow"
+    return verdict([_naming(document, names)], request) == "allow"
+
+
+def _naming(document: Document, names: set[str]) -> Document:
+    """The statements of a resource's policy whose Principal is one of ``names``."""
+    statements = as_list(document.get("Statement", []))
+    return {**document, "Statement": [one for one in statements if _names(one.get("Principal"), names)]}
 
 
 def _names(principal: Any, names: set[str]) -> bool:
     if principal == "*":
-        return True
+        return "*" in names
     listed = as_list(principal.get("AWS", [])) if isinstance(principal, dict) else []
     return any(name in names for name in listed)
 

@@ -48,6 +48,11 @@ class FaultBox:
         """Whether a fault with this share strikes now."""
         return share > 0 and self._chance.random() < share
 
+    def throttles(self, service: str) -> bool:
+        """Whether this call to ``service`` is throttled."""
+        among = self.now.throttle_services
+        return (not among or service in among) and self.hits(self.now.throttle)
+
     def delay(self) -> float:
         """Seconds that this call is held back."""
         low, high = self.now.latency_ms

@@ -25,11 +25,11 @@ from urllib.parse import parse_qsl
 
 from aiohttp import web
 
-from providers.emulators.aws import ec2_access, kms, sigv4
+from providers.emulators.aws import ec2_access, iam, kms, sigv4, tagging
 from providers.emulators.aws.actions import mutating
 from providers.emulators.aws.compute import check_region
 from providers.emulators.aws.ebs import EbsDirect, Route, route
-from providers.emulators.aws.envelopes import Answer, error_answer, json_answer, sts_answer
+from providers.emulators.aws.envelopes import Answer, error_answer, json_answer, query_answer
 from providers.emulators.aws.errors import SERVICES, ApiError, not_embedded, refusal
 from providers.emulators.aws.evaluate import Request
 from providers.emulators.aws.identities import Principal
@@ -42,6 +42,7 @@ _TARGETS = {
     "TrentService": "kms",
     "ResourceGroupsTaggingAPI_20170126": "tagging",
 }
+_VERSIONS = {"2010-05-08": "iam", "2011-06-15": "sts", "2016-11-15": "ec2"}
 _PREFIX = {"tagging": "tag"}
 _SKEW = timedelta(minutes=15)
 _MAX_BODY = 4 * 2**20
@@ -64,6 +65,7 @@ class Call:
         self.service, self.name = self._resolve(path)
         self.action = f"{_PREFIX.get(self.service, self.service)}:{self.name or 'Unknown'}"
         self.region = self.signed.region if self.signed else ""
+        self.dry_run = self.service == "ec2" and self.form.get("DryRun", "").lower() == "true"
         self.principal: Principal | None = None
         self.resources: list[str] = []
 
@@ -79,7 +81,7 @@ class Call:
             return "ebs", self.route.action if self.route else ""
         text = self.body.decode("utf-8", "replace") if self.request.method == "POST" else self.query
         self.form = dict(parse_qsl(text, keep_blank_values=True))
-        version = {"2011-06-15": "sts", "2016-11-15": "ec2"}.get(self.form.get("Version", ""))
+        version = _VERSIONS.get(self.form.get("Version", ""))
         return version or scope or "sts", self.form.get("Action", "")
 
 
@@ -116,6 +118,8 @@ class Front:
     async def _faults(self, request: web.Request) -> web.Response:
         try:
             if request.method == "POST":
+                # What happened so far happened under the faults of then.
+                await asyncio.get_running_loop().run_in_executor(self.world.ec2, self.world.snapshots.settle)
                 return web.json_response(self.world.faults.change(json.loads(await request.read() or b"{}")))
             return web.json_response(self.world.faults.as_dict())
         except ScenarioError as error:
@@ -162,7 +166,7 @@ class Front:
             if delay:
                 await asyncio.sleep(delay)
             call.principal = self._identify(call)
-            if faults.hits(faults.now.throttle):
+            if faults.throttles(call.service):
                 raise refusal(call.service, "throttled")
             if faults.denies(call.action):
                 text = f"User: {call.principal.arn} is not authorized to perform: {call.action}"
@@ -191,7 +195,8 @@ class Front:
             service=call.service,
             action=call.action,
             resources=list(dict.fromkeys(call.resources)),
-            mutating=mutating(call.action),
+            mutating=mutating(call.action) and not call.dry_run,
+            dry_run=call.dry_run,
             decision=decision,
             code=code,
             request_id=call.id,
@@ -238,6 +243,8 @@ class Front:
             return self.ebs.serve(*arguments)
         if call.service == "sts":
             return self._sts(call, principal)
+        if call.service == "iam":
+            return iam.answer(self.world, principal, call.region, call.form, call.resources, call.id)
         return json_answer(await loop.run_in_executor(self.world.ec2, self._json, call, principal))
 
     async def _ec2(self, call: Call, principal: Principal) -> Answer:
@@ -246,10 +253,11 @@ class Front:
         loop = asyncio.get_running_loop()
 
         def run() -> tuple[Answer, list[str]]:
+            self.world.snapshots.settle()
             asked = ec2_access.requests(self.world, principal, call.region, call.name, call.form)
             call.resources = [request.resource for request in asked if request.resource != "*"]
             self.world.authorise("ec2", principal, asked)
-            return self.world.compute.call(principal.account, call.region, call.name, body, call.id)
+            return self.world.compute.call(principal, call.region, call.name, body, call.id, call.dry_run)
 
         answer, made = await loop.run_in_executor(self.world.ec2, run)
         if made:
@@ -260,11 +268,12 @@ class Front:
 
     def _sts(self, call: Call, principal: Principal) -> Answer:
         if call.name == "GetCallerIdentity":
-            return sts_answer(call.name, caller_identity(principal), call.id)
+            return query_answer("sts", call.name, caller_identity(principal), call.id)
         if call.name != "AssumeRole":
             raise not_embedded("sts", call.name)
         call.resources = [call.form.get("RoleArn", "")]
-        return sts_answer(call.name, AssumeRole(self.world, principal, call.region, call.form).run(), call.id)
+        assumed = AssumeRole(self.world, principal, call.region, call.form).run()
+        return query_answer("sts", call.name, assumed, call.id)
 
     def _json(self, call: Call, principal: Principal) -> Mapping[str, Any]:
         try:
@@ -280,11 +289,12 @@ class Front:
             if principal.account != world.forensics:
                 # Only the management account and delegated administrators may read the organisation.
                 raise refusal(call.service, "denied")
-            return world.organization.call(call.name, params)
-        if call.action == "kms:DescribeKey":
-            return kms.describe_key(world, principal, call.region, params, call.resources)
+            return world.organization.call(call.name, params, world.faults.now.left_accounts)
+        if call.service == "kms" and call.name in kms.OPERATIONS:
+            return kms.answer(world, principal, call.region, call.name, params, call.resources)
         if call.action == "tag:GetResources":
-            return kms.get_resources(world, principal, call.region, params)
+            world.snapshots.settle()
+            return tagging.get_resources(world, principal, call.region, params)
         raise not_embedded(call.service, call.name)
 
 

@@ -12,6 +12,7 @@ class Call(msgspec.Struct, kw_only=True):
     """One entry. ``account`` and ``principal`` are the caller's ("" if unknown); ``session`` the role session.
 
     ``code`` is the error code, None where the call succeeded. ``count`` is above 1 for a run of block reads.
+    ``dry_run``: EC2 was asked whether it would; such a call is never ``mutating``.
     """
 
     n: int
@@ -27,6 +28,7 @@ class Call(msgspec.Struct, kw_only=True):
     code: str | None
     request_id: str
     count: int = 1
+    dry_run: bool = False
 
 
 class Journal:
@@ -55,6 +57,7 @@ class Journal:
         code: str | None,
         request_id: str,
         run: bool = False,
+        dry_run: bool = False,
     ) -> None:
         """Adds a call; ``run`` marks a block read, which may join the entry before it."""
         key = (principal, session, action, tuple(resources), decision, code)
@@ -76,6 +79,7 @@ class Journal:
             decision=decision,
             code=code,
             request_id=request_id,
+            dry_run=dry_run,
         )
         self.calls.append(call)
         if run:

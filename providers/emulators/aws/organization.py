@@ -10,7 +10,7 @@ import base64
 import binascii
 import random
 import string
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
@@ -66,27 +66,32 @@ class Organization:
                 return unit
         raise ApiError("ParentNotFoundException", "You specified parent that doesn't exist.")
 
-    def call(self, action: str, params: Mapping[str, Any]) -> dict[str, Any]:
-        """The answer of one read of the Organizations API; ApiError with the service's code."""
+    def call(self, action: str, params: Mapping[str, Any], left: Collection[str] = ()) -> dict[str, Any]:
+        """The answer of one read of the Organizations API; ApiError with the service's code.
+
+        Accounts of ``left`` are members no more: they are not listed, and those who ask for one are told that it
+        is not in the organisation (Organizations API Reference, DescribeAccount).
+        """
+        members = {id_: account for id_, account in self.accounts.items() if id_ not in left}
         if action == "DescribeOrganization":
             return {"Organization": self._described()}
         if action == "DescribeAccount":
-            account = self.accounts.get(_text(params, "AccountId"))
+            account = members.get(_text(params, "AccountId"))
             if account is None:
                 raise ApiError("AccountNotFoundException", "You specified an account that doesn't exist.")
             return {"Account": self._account(account)}
         if action == "DescribeOrganizationalUnit":
             return {"OrganizationalUnit": self._described_unit(_text(params, "OrganizationalUnitId"))}
         if action == "ListAccounts":
-            return _page("Accounts", [self._account(account) for account in self.accounts.values()], params)
+            return _page("Accounts", [self._account(account) for account in members.values()], params)
         if action == "ListRoots":
             root = {"Id": self.root.id, "Arn": self.arn("root", self.root.id), "Name": "Root", "PolicyTypes": []}
             return _page("Roots", [root], params)
         if action == "ListParents":
-            return _page("Parents", [self._parent_of(_text(params, "ChildId"))], params)
+            return _page("Parents", [self._parent_of(_text(params, "ChildId"), members)], params)
         parent = self._parent(_text(params, "ParentId"))
         if action == "ListAccountsForParent":
-            found = [self._account(one) for one in self.accounts.values() if self.units[one.ou] is parent]
+            found = [self._account(one) for one in members.values() if self.units[one.ou] is parent]
             return _page("Accounts", found, params)
         found = [self._unit_shape(unit) for unit in self.units.values() if unit.parent == parent.id]
         return _page("OrganizationalUnits", found, params)
@@ -123,9 +128,9 @@ class Organization:
                 return self._unit_shape(unit)
         raise ApiError("OrganizationalUnitNotFoundException", "You specified an OU that doesn't exist.")
 
-    def _parent_of(self, child: str) -> dict[str, str]:
-        if child in self.accounts:
-            unit = self.units[self.accounts[child].ou]
+    def _parent_of(self, child: str, members: Mapping[str, AwsAccount]) -> dict[str, str]:
+        if child in members:
+            unit = self.units[members[child].ou]
             return {"Id": unit.id, "Type": "ROOT" if unit is self.root else "ORGANIZATIONAL_UNIT"}
         for unit in self.units.values():
             if unit.id == child and unit.parent:

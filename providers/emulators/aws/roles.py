@@ -1,8 +1,12 @@
 """The identities that a scenario comes with: the roles rolled out in its accounts, and the examiner's user.
 
 ``jumpbag-collect`` stands in every account that the scenario does not exempt (``role = false``). It trusts the
-forensics account alone, asks for an ExternalId, the session tag ``ir-case`` and a SourceIdentity, and allows
-inventory, snapshots of volumes that carry the scenario's tag, and reading snapshots of the session's own case.
+forensics account alone, asks for an ExternalId, the session tag ``ir-case`` and a SourceIdentity. It allows what
+an acquisition can ask for and no more; a session policy narrows it to the one at hand. What it makes carries the
+session's case, what it uses afterwards must.
+
+Conditions are those of the Service Authorization Reference (Amazon EC2, AWS KMS); that EC2 alone uses the keys,
+and that grants are for EC2 alone, follows "Requirements for Amazon EBS encryption" of the EBS User Guide.
 
 ``jumpbag-responder`` stands in the forensics account: a role from which the collect roles are assumed in
 turn (role chaining, as behind an identity centre).
@@ -18,10 +22,25 @@ COLLECT_ROLE = "jumpbag-collect"
 RESPONDER_ROLE = "jumpbag-responder"
 USER = "examiner"
 CASE_TAG = "ir-case"
+TRANSPORT_TAG = "jumpbag:transport"
+SNAPSHOTS = "arn:aws:ec2:*::snapshot/*"
+INVENTORY = (
+    "ec2:DescribeImages",
+    "ec2:DescribeInstances",
+    "ec2:DescribeInstanceStatus",
+    "ec2:DescribeLockedSnapshots",
+    "ec2:DescribeNetworkInterfaces",
+    "ec2:DescribeRegions",
+    "ec2:DescribeSecurityGroups",
+    "ec2:DescribeSnapshots",
+    "ec2:DescribeVolumes",
+    "tag:GetResources",
+)
 # Four hours: long downloads fit, and chained sessions still end after one (STS's own limit).
 MAX_SESSION_SECONDS = 14400
 
-_OWN_CASE = {"StringEquals": {f"aws:ResourceTag/{CASE_TAG}": f"${{aws:PrincipalTag/{CASE_TAG}}}"}}
+_NEW = {"StringEquals": {f"aws:RequestTag/{CASE_TAG}": f"${{aws:PrincipalTag/{CASE_TAG}}}"}}
+_OLD = {"StringEquals": {f"aws:ResourceTag/{CASE_TAG}": f"${{aws:PrincipalTag/{CASE_TAG}}}"}}
 
 
 def external_id(scenario: str) -> str:
@@ -42,8 +61,16 @@ def _allow(
 
 def collect_role(account: str, forensics: str, external: str, tag: tuple[str, str]) -> Role:
     """The collect role of ``account``; ``tag`` is what makes a volume eligible."""
+    if account == forensics:
+        policies = forensics_policies(forensics, tag)
+    else:
+        policies = source_policies(account, forensics, tag)
+    return Role(account, COLLECT_ROLE, _trust(forensics, external), policies, MAX_SESSION_SECONDS)
+
+
+def _trust(forensics: str, external: str) -> Document:
     trusted = {"AWS": f"arn:aws:iam::{forensics}:root"}
-    trust = _document(
+    return _document(
         {
             "Effect": "Allow",
             "Principal": trusted,
@@ -66,35 +93,100 @@ def collect_role(account: str, forensics: str, external: str, tag: tuple[str, st
             "Condition": {"StringLike": {"sts:SourceIdentity": "?*"}},
         },
     )
-    key, value = tag
-    snapshots = "arn:aws:ec2:*::snapshot/*"
-    inventory = [
-        "ec2:DescribeInstances",
-        "ec2:DescribeRegions",
-        "ec2:DescribeSnapshots",
-        "ec2:DescribeVolumes",
-        "tag:GetResources",
-    ]
-    new = {"StringEquals": {f"aws:RequestTag/{CASE_TAG}": f"${{aws:PrincipalTag/{CASE_TAG}}}"}}
-    policy = _document(
-        _allow(inventory, "*"),
-        # The volume and the new snapshot are two resources, and each needs its own statement.
+
+
+def source_policies(account: str, forensics: str, tag: tuple[str, str]) -> tuple[Document, ...]:
+    """What ``jumpbag-collect`` may do where the disks are: collect, share with ``forensics`` alone, tidy up."""
+    keys = f"arn:aws:kms:*:{account}:key/*"
+    copying = _document(
+        # Re-encrypting a snapshot of one's own, so that it can be shared; only such copies may ever be deleted.
+        _allow(["ec2:CopySnapshot"], SNAPSHOTS, {"StringEquals": {"ec2:Owner": account}}),
+        _allow(["ec2:CopySnapshot"], SNAPSHOTS, _NEW),
         _allow(
-            ["ec2:CreateSnapshot", "ec2:CreateSnapshots"],
-            [f"arn:aws:ec2:*:{account}:volume/*", f"arn:aws:ec2:*:{account}:instance/*"],
-            {"StringEquals": {f"aws:ResourceTag/{key}": value}},
+            ["ec2:ModifySnapshotAttribute"],
+            SNAPSHOTS,
+            {"StringEquals": {**_OLD["StringEquals"], "ec2:Add/userId": forensics}},
         ),
-        _allow(["ec2:CreateSnapshot", "ec2:CreateSnapshots"], snapshots, new),
         _allow(
-            ["ec2:CreateTags"],
-            snapshots,
-            {"StringEquals": {**new["StringEquals"], "ec2:CreateAction": ["CreateSnapshot", "CreateSnapshots"]}},
+            ["ec2:ModifySnapshotAttribute"],
+            SNAPSHOTS,
+            {"StringEquals": {**_OLD["StringEquals"], "ec2:Remove/userId": forensics}},
         ),
-        _allow(["ec2:DeleteSnapshot"], snapshots, _OWN_CASE),
-        _allow(["ebs:ListSnapshotBlocks", "ebs:GetSnapshotBlock", "ebs:ListChangedBlocks"], snapshots, _OWN_CASE),
-        _allow(["kms:Decrypt", "kms:DescribeKey"], f"arn:aws:kms:*:{account}:key/*"),
+        _allow(["ec2:DescribeSnapshotAttribute"], SNAPSHOTS, _OLD),
+        _allow(
+            ["ec2:DeleteSnapshot"],
+            SNAPSHOTS,
+            {"StringEquals": {**_OLD["StringEquals"], f"aws:ResourceTag/{TRANSPORT_TAG}": "yes"}},
+        ),
+        *_use_of_keys(keys, keys),
     )
-    return Role(account, COLLECT_ROLE, trust, (policy,), MAX_SESSION_SECONDS)
+    return (_collecting(account, tag), _reading(account), copying)
+
+
+def forensics_policies(account: str, tag: tuple[str, str]) -> tuple[Document, ...]:
+    """What ``jumpbag-collect`` may do in the forensics account: keep what others share, and collect there too."""
+    copying = _document(
+        # What somebody else owns and shares. Without Null the negation would fit the new snapshot, which has no
+        # owner yet.
+        _allow(
+            ["ec2:CopySnapshot"],
+            SNAPSHOTS,
+            {"StringNotEquals": {"ec2:Owner": account}, "Null": {"ec2:Owner": "false"}},
+        ),
+        _allow(["ec2:CopySnapshot"], SNAPSHOTS, _NEW),
+        *_use_of_keys("arn:aws:kms:*:*:key/*", f"arn:aws:kms:*:{account}:key/*"),
+    )
+    return (_collecting(account, tag), _reading(account), copying)
+
+
+def _collecting(account: str, tag: tuple[str, str]) -> Document:
+    """Inventory, snapshots of what carries the tag, reading and locking snapshots of the session's own case."""
+    key, value = tag
+    tagged = {"StringEquals": {f"aws:ResourceTag/{key}": value}}
+    machines = f"arn:aws:ec2:*:{account}:instance/*"
+    making = ["CreateSnapshot", "CreateSnapshots", "CopySnapshot"]
+    return _document(
+        _allow(list(INVENTORY), "*"),
+        # The volume and the new snapshot are two resources, and each needs its own statement.
+        _allow(["ec2:CreateSnapshot"], f"arn:aws:ec2:*:{account}:volume/*", tagged),
+        _allow(["ec2:CreateSnapshots"], [f"arn:aws:ec2:*:{account}:volume/*", machines], tagged),
+        _allow(["ec2:CreateSnapshot", "ec2:CreateSnapshots"], SNAPSHOTS, _NEW),
+        _allow(
+            ["ec2:CreateTags"], SNAPSHOTS, {"StringEquals": {**_NEW["StringEquals"], "ec2:CreateAction": making}}
+        ),
+        _allow(["ec2:LockSnapshot"], SNAPSHOTS, _OLD),
+        _allow(["ebs:ListSnapshotBlocks", "ebs:GetSnapshotBlock"], SNAPSHOTS, _OLD),
+        # Whoever reads what an instance printed needs its owner's consent, as for its disks.
+        _allow(["ec2:GetConsoleOutput", "ec2:GetConsoleScreenshot"], machines, tagged),
+        _allow(["ec2:DescribeInstanceAttribute"], machines),
+    )
+
+
+def _reading(account: str) -> Document:
+    """The instance's profile with its role and policies; the facts about keys that a plan rests on."""
+    roles = f"arn:aws:iam::{account}:role/*"
+    return _document(
+        _allow(["iam:GetInstanceProfile"], f"arn:aws:iam::{account}:instance-profile/*"),
+        _allow(
+            ["iam:GetRole", "iam:GetRolePolicy", "iam:ListAttachedRolePolicies", "iam:ListRolePolicies"], roles
+        ),
+        _allow(
+            ["iam:GetPolicy", "iam:GetPolicyVersion"],
+            [f"arn:aws:iam::{account}:policy/*", "arn:aws:iam::aws:policy/*"],
+        ),
+        _allow(["kms:DescribeKey", "kms:GetKeyPolicy", "kms:ListGrants"], "arn:aws:kms:*:*:key/*"),
+    )
+
+
+def _use_of_keys(sources: str, targets: str) -> list[dict[str, Any]]:
+    """Keys are used by EC2 on the session's behalf, not by itself. ``sources`` include ``targets``."""
+    through = {"StringLike": {"kms:ViaService": "ec2.*.amazonaws.com"}}
+    granting = {**through, "Bool": {"kms:GrantIsForAWSResource": "true"}}
+    return [
+        _allow(["kms:Decrypt", "kms:ReEncryptFrom"], sources, through),
+        _allow(["kms:ReEncryptTo", "kms:GenerateDataKeyWithoutPlaintext"], targets, through),
+        _allow(["kms:CreateGrant"], sources, granting),
+    ]
 
 
 def _entry_policy() -> Document:

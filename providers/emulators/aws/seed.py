@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import random
 from datetime import datetime, timedelta
 from typing import Any
 
+from moto.core.types import Base64EncodedString
+
 from providers.emulators.aws.compute import Compute
+from providers.emulators.aws.iam_store import IamStore
 from providers.emulators.aws.identities import Principal
+from providers.emulators.aws.instances import image
 from providers.emulators.aws.roles import base_user, collect_role, external_id, responder_role
 from providers.emulators.aws.snapshots import SnapshotStore
 from providers.emulators.aws.world import World
@@ -19,6 +24,7 @@ def build(world: World) -> Principal:
     """Fills ``world`` and returns the examiner's user with its access key."""
     world.snapshots = SnapshotStore(world)
     world.compute = Compute(world)
+    world.iam = IamStore(world)
     external = external_id(world.scenario.name)
     for account in world.aws.accounts:
         if account.role:
@@ -35,11 +41,15 @@ def build(world: World) -> Principal:
 def _run(world: World, wanted: AwsInstance, order: int, number: int) -> None:
     state = world.compute.state(wanted.account, wanted.region)
     subnet = list(state.get_default_subnets().values())[order % 3]
-    image_id = world.new_id("ami")
+    root = wanted.volumes[0].device if wanted.volumes else "/dev/xvda"
+    machine = image(world, state, world.new_id("ami"), root)
+    # EC2 gives back what was passed to it: base64 (EC2 API Reference, RunInstances).
+    user_data = Base64EncodedString.from_raw_string(wanted.user_data) if wanted.user_data else None
+    group = state.get_default_security_group(subnet.vpc_id)
     reservation = state.run_instances(
-        image_id,
+        machine.id,
         1,
-        None,
+        user_data,
         [],
         instance_type=wanted.type,
         is_instance_type_default=False,
@@ -47,9 +57,11 @@ def _run(world: World, wanted: AwsInstance, order: int, number: int) -> None:
         region_name=wanted.region,
         tags={},
         nics=[],
-        security_group_ids=[],
+        security_group_ids=[group.id] if group else [],
         launch_template={},
         iam_instance_profile_name=None,
+        disable_api_termination=wanted.termination_protection,
+        instance_initiated_shutdown_behavior=wanted.shutdown,
         client_token="",
         metadata_options={"HttpTokens": "required"},
         associate_public_ip=False,
@@ -62,11 +74,27 @@ def _run(world: World, wanted: AwsInstance, order: int, number: int) -> None:
     launched = (world.started - _LAUNCHED - timedelta(hours=7 * order)).replace(microsecond=0, tzinfo=None)
     instance.id = world.new_id("i")
     instance.launch_time = launched
-    instance.virtualization_type = "hvm"
-    if wanted.volumes:
-        instance.root_device_name = wanted.volumes[0].device
+    instance.root_device_name = root
+    if wanted.spot:
+        chance = random.Random(f"{world.scenario.seed}:spot:{instance.id}")  # noqa: S311 - repeatable, not secret
+        instance.lifecycle = "spot"
+        request = f"sir-{chance.getrandbits(32):08x}"
+        instance.spot_instance_request_id = request  # type: ignore[attr-defined]
+    if wanted.profile:
+        profile = world.iam.add_profile(wanted.account, wanted.profile, wanted.region)
+        instance.iam_instance_profile = {"Arn": profile.arn, "Id": profile.id}
+    for interface in instance.network_interfaces:
+        interface.delete_on_termination = True
+        interface.attach_time = launched
+        # moto names interfaces as us-east-1 does.
+        interface.private_dns_name = instance.private_dns_name
+        for address in interface.private_ip_addresses:
+            address["PrivateDnsName"] = instance.private_dns_name
     # EC2 itself holds tag values to 256 characters; here a scenario may test what longer ones do.
     state.tags[instance.id] = {"Name": wanted.name, **wanted.tags}
+    if wanted.autoscaling_group:
+        # Auto Scaling User Guide, "Tag Auto Scaling groups and instances".
+        state.tags[instance.id]["aws:autoscaling:groupName"] = wanted.autoscaling_group
     for offset, disk in enumerate(wanted.volumes):
         _attach(world, state, instance, disk, number + offset, launched)
 
@@ -85,7 +113,7 @@ def _attach(world: World, state: Any, instance: Any, disk: Disk, number: int, la
     volume.id = world.new_id("vol")
     volume.create_time = launched
     state.volumes[volume.id] = volume
-    attachment = state.attach_volume(volume.id, instance.id, disk.device, delete_on_termination=True)
+    attachment = state.attach_volume(volume.id, instance.id, disk.device, delete_on_termination=not disk.keep)
     attachment.attach_time = launched
     instance.block_device_mapping[disk.device].attach_time = launched
     if disk.tags:

@@ -125,7 +125,7 @@ class AssumeRole:
 
     def run(self) -> dict[str, Any]:
         """The AssumeRole result with fresh credentials; ApiError otherwise."""
-        role = self.world.identities.role(self.arn)
+        role = self.world.role(self.arn)
         inherited = {key: self.principal.tags[key] for key in self.principal.transitive}
         if any(key.lower() in (kept.lower() for kept in inherited) for key in self.tags):
             raise ApiError(

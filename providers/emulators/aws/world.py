@@ -4,26 +4,26 @@ from __future__ import annotations
 
 import random
 import secrets
-import uuid
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-import msgspec
-
 from providers.emulators.aws.actions import LEVELS
 from providers.emulators.aws.errors import refusal
 from providers.emulators.aws.evaluate import Decision, Request, decide
 from providers.emulators.aws.faults import FaultBox
-from providers.emulators.aws.identities import Document, Identities, Principal, User
+from providers.emulators.aws.identities import Document, Identities, Principal, Role, User
 from providers.emulators.aws.journal import Journal
+from providers.emulators.aws.kms_keys import Key, KeyRing
 from providers.emulators.aws.organization import Organization
+from providers.emulators.aws.roles import COLLECT_ROLE
 from providers.emulators.scenario.disks import DiskStore
 from providers.emulators.scenario.model import Aws, Scenario
 
 if TYPE_CHECKING:
     from providers.emulators.aws.compute import Compute
+    from providers.emulators.aws.iam_store import IamStore
     from providers.emulators.aws.snapshots import SnapshotStore
 
 FULL_ACCESS: Document = {
@@ -32,24 +32,11 @@ FULL_ACCESS: Document = {
 }
 
 
-class Key(msgspec.Struct, frozen=True, kw_only=True):
-    """A KMS key. ``manager`` is AWS (the default key of EBS) or CUSTOMER."""
-
-    id: str
-    account: str
-    region: str
-    manager: str
-    alias: str
-
-    @property
-    def arn(self) -> str:
-        return f"arn:aws:kms:{self.region}:{self.account}:key/{self.id}"
-
-
 class World:
     """The state of the cloud. EC2 state is touched by the worker thread ``ec2`` alone, the rest by the loop."""
 
     compute: Compute
+    iam: IamStore
     snapshots: SnapshotStore
 
     def __init__(self, scenario: Scenario, aws: Aws, disks: DiskStore) -> None:
@@ -63,7 +50,7 @@ class World:
         self.organization = Organization(aws.accounts, scenario.seed)
         self.accounts = {account.id: account for account in aws.accounts}
         self.forensics = next(account.id for account in aws.accounts if account.forensics)
-        self.keys: list[Key] = []
+        self.ring = KeyRing(aws, scenario.seed)
         self.secret = secrets.token_bytes(32)
         self.ec2 = ThreadPoolExecutor(1, "ec2")
         self.builders = ThreadPoolExecutor(1, "disks")
@@ -73,20 +60,13 @@ class World:
         """An id of the vendor's form: ``vol-`` and 17 hexadecimal digits, from the scenario's seed."""
         return f"{prefix}-0{self._chance.getrandbits(64):016x}"
 
+    @property
+    def keys(self) -> list[Key]:
+        return self.ring.keys
+
     def key(self, account: str, region: str, kind: str) -> Key | None:
-        """The key of an account and region for ``none``, ``default`` or ``customer``; made when first asked."""
-        if kind == "none":
-            return None
-        alias = "alias/aws/ebs" if kind == "default" else "alias/jumpbag-volumes"
-        for key in self.keys:
-            if (key.account, key.region, key.alias) == (account, region, alias):
-                return key
-        chance = random.Random(f"{self.scenario.seed}:{account}:{region}:{kind}")  # noqa: S311 - repeatable
-        id_ = uuid.UUID(int=chance.getrandbits(128), version=4)
-        manager = "AWS" if kind == "default" else "CUSTOMER"
-        key = Key(id=str(id_), account=account, region=region, manager=manager, alias=alias)
-        self.keys.append(key)
-        return key
+        """The key of an account and region of that kind (``none``, or one of ``kms_keys.ALIASES``)."""
+        return None if kind == "none" else self.ring.key(account, region, kind)
 
     def find_key(self, arn: str | None) -> Key | None:
         return next((key for key in self.keys if key.arn == arn), None)
@@ -108,6 +88,8 @@ class World:
             "aws:userid": principal.user_id,
             "aws:viaawsservice": "false",
         }
+        if self.left(principal.account):
+            del context["aws:principalorgid"]
         if isinstance(principal.entity, User):
             context["aws:username"] = principal.entity.name
         if principal.issued is not None:
@@ -119,9 +101,23 @@ class World:
             context[f"aws:principaltag/{key.lower()}"] = value
         return context
 
+    def left(self, account: str) -> bool:
+        """Whether the account has left the organisation (a fault)."""
+        return account in self.faults.now.left_accounts
+
+    def role(self, arn: str) -> Role | None:
+        """A role that can be assumed now.
+
+        The collect role is rolled out by a stack set: an account that leaves the organisation loses its stack
+        (CloudFormation User Guide, "Enable or disable automatic deployments for StackSets in Organizations").
+        """
+        role = self.identities.role(arn)
+        return None if role is not None and role.name == COLLECT_ROLE and self.left(role.account) else role
+
     def controls(self, account: str) -> list[Document]:
         """The service control policies of an account; FullAWSAccess is always attached."""
-        scp = self.accounts[account].scp if account in self.accounts else None
+        inside = account in self.accounts and not self.left(account)
+        scp = self.accounts[account].scp if inside else None
         return [FULL_ACCESS, scp] if scp else []
 
     def decide(self, principal: Principal, request: Request) -> Decision:

@@ -7,6 +7,11 @@ from typing import Any, Literal
 
 import msgspec
 
+# The services of the embedded AWS, as faults name them.
+AWS_SERVICES = ("ebs", "ec2", "iam", "kms", "organizations", "sts", "tagging")
+# The KMS keys that an account may have in a region.
+KEY_KINDS = ("default", "customer", "private", "evidence")
+
 
 class ScenarioError(Exception):
     """A pack that cannot be built: ``message`` says what and where (file and line), ``next`` what to do."""
@@ -21,6 +26,8 @@ class Disk(msgspec.Struct, frozen=True, kw_only=True):
     """A disk: built from ``tree``, taken from ``image``, or blank when neither is named.
 
     ``deleted`` are paths of the tree that are written and then removed inside the file system.
+    ``kms``: ``default`` is aws/ebs, which cannot be shared; ``private`` a customer key that only its own account
+    may use. ``keep``: the volume outlives its instance (DeleteOnTermination is false).
     ``sku`` and ``network_access`` are Azure's.
     """
 
@@ -29,7 +36,8 @@ class Disk(msgspec.Struct, frozen=True, kw_only=True):
     tree: Path | None = None
     image: Path | None = None
     deleted: tuple[str, ...] = ()
-    kms: Literal["none", "default", "customer"] = "none"
+    kms: Literal["none", "default", "customer", "private"] = "none"
+    keep: bool = False
     tags: dict[str, str] = {}
     name: str = ""
     sku: str = ""
@@ -37,7 +45,10 @@ class Disk(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class AwsAccount(msgspec.Struct, frozen=True, kw_only=True):
-    """``scp`` is the parsed policy document; ``role``: the collect role was rolled out here."""
+    """``scp`` is the parsed policy document; ``role``: the collect role was rolled out here.
+
+    ``evidence_key``: the account has a key with the alias ``alias/jumpbag-evidence``.
+    """
 
     id: str
     name: str
@@ -45,10 +56,15 @@ class AwsAccount(msgspec.Struct, frozen=True, kw_only=True):
     ou: str = ""
     scp: dict[str, Any] | None = None
     role: bool = True
+    evidence_key: bool = True
 
 
 class AwsInstance(msgspec.Struct, frozen=True, kw_only=True):
-    """``tags`` are the instance's own; they do not spread to its volumes."""
+    """``tags`` are the instance's own; they do not spread to its volumes.
+
+    ``profile`` names an instance profile, ``user_data`` is plain text, ``shutdown`` what happens when the system
+    inside shuts down, ``autoscaling_group`` the group that may replace the instance.
+    """
 
     account: str
     region: str
@@ -56,6 +72,12 @@ class AwsInstance(msgspec.Struct, frozen=True, kw_only=True):
     type: str
     tags: dict[str, str] = {}
     ssm: bool = False
+    profile: str = ""
+    user_data: str = ""
+    autoscaling_group: str = ""
+    spot: bool = False
+    shutdown: Literal["stop", "terminate"] = "stop"
+    termination_protection: bool = False
     volumes: tuple[Disk, ...] = ()
 
 
@@ -130,6 +152,11 @@ class Faults(msgspec.Struct, frozen=True, kw_only=True):
 
     ``corrupt_blocks`` names blocks as ``<disk>:<block index>`` where ``<disk>`` is a volume id
     (``vol-…``) or ``vol:<n>``, the n-th disk of the scenario counted from 0.
+    ``throttle_services`` limits ``throttle`` to these services (none named: all).
+    ``fail_copies_at`` is the percentage at which a copy of a snapshot turns to ``error``.
+    ``disabled_keys`` names KMS keys as ``<account>:<region>:<kind>``, with a kind of :data:`KEY_KINDS`.
+    ``lose_snapshots_after_s``: somebody deletes every snapshot that long after it was begun.
+    ``left_accounts`` are accounts that have left the organisation.
     """
 
     lease_ttl_s: int | None = None
@@ -139,6 +166,11 @@ class Faults(msgspec.Struct, frozen=True, kw_only=True):
     corrupt_blocks: tuple[str, ...] = ()
     drop_connections: float = 0.0
     deny: tuple[str, ...] = ()
+    throttle_services: tuple[str, ...] = ()
+    fail_copies_at: int | None = None
+    disabled_keys: tuple[str, ...] = ()
+    lose_snapshots_after_s: float | None = None
+    left_accounts: tuple[str, ...] = ()
 
 
 class Scenario(msgspec.Struct, frozen=True, kw_only=True):

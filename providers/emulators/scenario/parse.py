@@ -24,6 +24,8 @@ from pathlib import Path
 from typing import Any
 
 from providers.emulators.scenario.model import (
+    AWS_SERVICES,
+    KEY_KINDS,
     Aws,
     AwsAccount,
     AwsBucket,
@@ -50,6 +52,13 @@ _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 _ACCOUNT = r"[0-9]{12}"
 _REGION = r"[a-z]{2}(-[a-z]+)+-[0-9]"
 _BLOCK = re.compile(r"(vol:[0-9]+|vol-[0-9a-f]+):[0-9]+")
+_KEY = rf"{_ACCOUNT}:{_REGION}:({'|'.join(KEY_KINDS)})"
+_KINDS = ", ".join(KEY_KINDS)
+# EC2 API Reference, RunInstances (UserData): 16 KB before it is base64-encoded.
+_USER_DATA = 16384
+# IAM and AWS STS quotas: names of instance profiles and roles; Auto Scaling API Reference: names of groups.
+_PROFILE = r"[A-Za-z0-9_+=,.@-]{1,64}"
+_GROUP = r"[ -9;-~]{1,255}"
 
 
 def load(folder: Path) -> Scenario:
@@ -72,6 +81,10 @@ def load(folder: Path) -> Scenario:
     top.end()
     if head is None:
         source.refuse((), "there is no [scenario] table", "add [scenario] with a name")
+    read_aws = _aws(aws) if aws else None
+    read = read_faults(faults) if faults else Faults()
+    if faults:
+        _known_accounts(faults, read, read_aws)
     scenario = Scenario(
         root=source.folder,
         name=head.text("name", pattern=_NAME, kind="a name of letters, digits, dots and dashes"),
@@ -79,10 +92,10 @@ def load(folder: Path) -> Scenario:
         tag=_tag(head),
         seed=head.whole("seed", 0),
         speed=head.number("speed", 1.0, low=0.001),
-        aws=_aws(aws) if aws else None,
+        aws=read_aws,
         azure=_azure(azure) if azure else None,
         gcp=_gcp(gcp) if gcp else None,
-        faults=read_faults(faults) if faults else Faults(),
+        faults=read,
     )
     head.end()
     return scenario
@@ -139,6 +152,7 @@ def _aws_account(table: Table) -> AwsAccount:
         ou=table.text("ou", "", pattern=r"[^/]+(/[^/]+)*", kind='a place as "Workloads/Prod"'),
         scp=_policy(table, "scp"),
         role=table.flag("role", True),
+        evidence_key=table.flag("evidence_key", True),
     )
 
 
@@ -156,6 +170,9 @@ def _policy(table: Table, key: str) -> dict[str, Any] | None:
 
 
 def _aws_instance(table: Table) -> AwsInstance:
+    user_data = table.text("user_data", "")
+    if len(user_data.encode()) > _USER_DATA:
+        table.refuse("user_data", "is too long", "EC2 takes at most 16 KB")
     return AwsInstance(
         account=table.text("account"),
         region=table.text("region", DEFAULT_REGION, pattern=_REGION, kind='a region as "eu-west-1"'),
@@ -163,6 +180,16 @@ def _aws_instance(table: Table) -> AwsInstance:
         type=table.text("type", "t3.medium"),
         tags=table.pairs("tags"),
         ssm=table.flag("ssm"),
+        profile=table.text(
+            "profile", "", pattern=_PROFILE, kind="a name as IAM takes it, of at most 64 characters"
+        ),
+        user_data=user_data,
+        autoscaling_group=table.text(
+            "autoscaling_group", "", pattern=_GROUP, kind="a name of printable ASCII without a colon"
+        ),
+        spot=table.flag("spot"),
+        shutdown=table.choice("shutdown", "stop", ("stop", "terminate")),
+        termination_protection=table.flag("termination_protection"),
         volumes=table.each("volumes", _disk),
     )
 
@@ -208,7 +235,8 @@ def _disk(table: Table) -> Disk:
         tree=tree,
         image=image,
         deleted=deleted,
-        kms=table.choice("kms", "none", ("none", "default", "customer")),
+        kms=table.choice("kms", "none", ("none", "default", "customer", "private")),
+        keep=table.flag("keep"),
         tags=table.pairs("tags"),
         name=table.text("name", ""),
         sku=table.text("sku", ""),
@@ -286,6 +314,35 @@ def read_faults(table: Table) -> Faults:
         corrupt_blocks=blocks,
         drop_connections=table.number("drop_connections", 0.0, high=1.0),
         deny=table.texts("deny"),
+        throttle_services=_each_of(table, "throttle_services", "|".join(AWS_SERVICES), ", ".join(AWS_SERVICES)),
+        fail_copies_at=table.whole("fail_copies_at", None, high=99),
+        disabled_keys=_each_of(table, "disabled_keys", _KEY, f'"<account>:<region>:<kind>", a kind of {_KINDS}'),
+        lose_snapshots_after_s=table.number("lose_snapshots_after_s", None),
+        left_accounts=_each_of(table, "left_accounts", _ACCOUNT, "account ids of 12 digits"),
     )
     table.end()
     return faults
+
+
+def _each_of(table: Table, key: str, pattern: str, kind: str) -> tuple[str, ...]:
+    """The texts of ``key``, each of which must match ``pattern``."""
+    texts = table.texts(key)
+    for text in texts:
+        if not re.fullmatch(pattern, text):
+            table.refuse(key, f"names {text!r}", f"it takes {kind}")
+    return texts
+
+
+def _known_accounts(table: Table, faults: Faults, aws: Aws | None) -> None:
+    """Faults of a pack name accounts that it has; the forensics account is where the examiner works from."""
+    known = {account.id: account for account in aws.accounts} if aws else {}
+    for key, ids in (
+        ("left_accounts", faults.left_accounts),
+        ("disabled_keys", [one.partition(":")[0] for one in faults.disabled_keys]),
+    ):
+        for id_ in ids:
+            if id_ not in known:
+                table.refuse(key, f"names account {id_}, which is not listed", "add it to [[aws.accounts]]")
+    for id_ in faults.left_accounts:
+        if known[id_].forensics:
+            table.refuse("left_accounts", "names the forensics account", "name an account that is examined")
