@@ -3,6 +3,7 @@ PYTHON ?= python3
 VENV   := .venv
 BIN    := $(VENV)/bin
 STAMP  := $(VENV)/.installed
+JUDGE  := tests/policies/node_modules/.installed
 # mke2fs and debugfs live in /sbin on Debian, which is not always on the PATH.
 export PATH := $(PATH):/usr/sbin:/sbin
 
@@ -29,10 +30,16 @@ venv: $(STAMP)  ## install into .venv
 demo: venv  ## embedded cloud, a demo case, and the UI
 	@$(BIN)/jumpbag demo
 
-test: venv  ## the suite
+# A second judge of IAM policies, in a process of its own; used by tests alone (see tests/policies/README.md).
+$(JUDGE): tests/policies/package-lock.json
+	@if command -v npm >/dev/null 2>&1; then \
+	  cd tests/policies && npm ci --silent --no-audit --no-fund --ignore-scripts && touch node_modules/.installed; \
+	else echo "there is no npm: the second judge of policies is not installed, and its tests are skipped"; fi
+
+test: venv $(JUDGE)  ## the suite
 	@$(BIN)/python -m pytest -n 2 --dist loadscope
 
-test-slow: venv  ## the long matrices
+test-slow: venv $(JUDGE)  ## the long matrices
 	@$(BIN)/python -m pytest -n 2 --dist loadscope -m slow
 
 check: venv  ## ruff, mypy, import-linter
@@ -49,4 +56,4 @@ lock: venv  ## resolve the dependencies again
 	  --no-emit-find-links --no-header --no-annotate pyproject.toml --extra demo --group dev --group build -o requirements.lock
 
 clean:  ## remove what was built
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache
+	rm -rf $(VENV) tests/policies/node_modules .mypy_cache .ruff_cache .pytest_cache

@@ -111,7 +111,8 @@ class FetchSpec(msgspec.Struct, frozen=True, kw_only=True):
     ``checksum_header`` as ``checksum_encoding``; ``length_header`` holds the body's length. An error's code is
     looked up in the JSON body's ``Reason``, then in ``error_header``, then in the body's ``__type`` or
     ``code``; ``faults`` maps it to "throttled", "expired", "denied", "gone", "relist" (list again for fresh
-    tokens) or "unavailable"; an unknown code is "denied" for 4xx and "unavailable" for 5xx.
+    tokens) or "unavailable"; an unknown code is "denied" for 4xx and "unavailable" for 5xx. ``hints`` says for
+    some of the codes what a person should do next.
     """
 
     url: str
@@ -123,6 +124,7 @@ class FetchSpec(msgspec.Struct, frozen=True, kw_only=True):
     request_id_header: str
     error_header: str
     faults: dict[str, str]
+    hints: dict[str, str] = {}
     headers: tuple[str, ...] = ()
     requests_per_second: float = 950.0
 

@@ -8,7 +8,7 @@ from app.acquisition.desk import Desk
 from app.acquisition.evidence import whole
 from app.acquisition.record import History
 from app.credentials.broker import Holding
-from app.faults import Broken, CredentialExpired, Fault, Gone
+from app.faults import Broken, CredentialExpired, Denied, Fault, Gone
 from app.model import Step
 from app.ports import Grant, Made
 
@@ -30,20 +30,32 @@ class Acts:
         holding = desk.holding(history, step)
         await holding.ensure()
         actuator = desk.provider(history).actuator
-        request = await desk.again(
-            holding, lambda: actuator.rehearse(step, rehearsed, desk.context(history), holding.current())
-        )
+        try:
+            request = await desk.again(
+                holding, lambda: actuator.rehearse(step, rehearsed, desk.context(history), holding.current())
+            )
+        except Denied as fault:
+            said = f"would be refused: {fault.message}"
+            self._rehearsed(history, step, holding, fault.request_id, "rehearsal refused", said)
+            raise
         desk.board.step(history.id, step.id, request_id=request)
-        desk.record.fact(
+        self._rehearsed(history, step, holding, request, "rehearsed", "would be allowed")
+        return {}
+
+    def _rehearsed(
+        self, history: History, step: Step, holding: Holding, request: str | None, note: str, said: str
+    ) -> None:
+        """The cloud's own record shows the call, so ours does too."""
+        rehearsed = history.plan.step(step.of)
+        self._desk.record.fact(
             "case.note",
-            f"{rehearsed.call} was rehearsed for {history.id}: it would be allowed. Nothing was changed.",
+            f"{rehearsed.call} was rehearsed for {history.id}: it {said}. Nothing was changed.",
             request_id=request,
             lease=holding.current().lease,
             principal=holding.current().principal,
-            params={"note": "rehearsed", "step": rehearsed.id, "call": rehearsed.call},
-            **desk.where(history, step),
+            params={"note": note, "step": rehearsed.id, "call": rehearsed.call},
+            **self._desk.where(history, step),
         )
-        return {}
 
     async def act(self, history: History, step: Step) -> dict[str, Any]:
         done = history.made.get(step.id)

@@ -211,8 +211,8 @@ class Broker:
     def usage(self, lease: str) -> dict[str, Any]:
         """What a lease allowed and what was sent under it.
 
-        ``not_seen`` are allowed actions of which no call was seen: not needed, or used by the cloud on our
-        behalf (EC2 calls KMS by itself; the provider's own record shows that).
+        ``not_seen`` are allowed actions that no call of ours was for. That is not idle: a cloud asks some rights
+        beside the call itself (EC2: CreateTags while a snapshot is made, KMS while it is copied or read).
         """
         used = self._used.get(lease, Counter())
         told: dict[str, Any] = {"lease": lease, "used": dict(sorted(used.items()))}

@@ -273,7 +273,7 @@ class Download:
                 {
                     "code": failed.code,
                     "message": where + failed.message,
-                    "next": _NEXT.get(failed.code, "resume"),
+                    "next": self._spec.hints.get(failed.provider_code or "") or _NEXT.get(failed.code, "resume"),
                     "request_id": failed.request_id,
                     "provider_code": failed.provider_code,
                 }

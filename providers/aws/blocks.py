@@ -10,7 +10,7 @@ from app.model import Step
 from app.ports import FetchSpec, Grant, IndexPage, Scope, StepContext
 from providers.aws import arns
 from providers.aws.clients import Clients, keys_of
-from providers.aws.faults import Call
+from providers.aws.faults import KEY_REASONS, Call, key_next
 from providers.aws.outputs import snapshot_of
 from providers.aws.settings import Settings
 
@@ -93,6 +93,7 @@ class AwsBlocks:
             request_id_header="x-amzn-requestid",
             error_header="x-amzn-errortype",
             faults=dict(_FAULTS),
+            hints=dict.fromkeys(KEY_REASONS, key_next(step.account)),
         )
 
     async def index(

@@ -76,11 +76,12 @@ _TRANSPORT: tuple[type[Exception], ...] = (
     OSError,
 )
 
-_KEY_REASONS = frozenset({
+KEY_REASONS = frozenset({
     "DEPENDENCY_ACCESS_DENIED", "DEPENDENCY_RESOURCE_NOT_FOUND", "GRANT_NOT_FOUND", "INVALID_CUSTOMER_KEY",
     "INVALID_DEPENDENCY_REQUEST", "INVALID_GRANT_TOKEN",
 })  # fmt: skip
 """Reasons by which the EBS direct APIs say that KMS will not serve them (EBS direct APIs Reference, errors)."""
+_KEY_WORDS = re.compile(r"KMS key|key ID (is )?not accessible", re.IGNORECASE)
 _KEY_CODE = re.compile(r".*(kms|CustomerKey|DisabledException).*", re.IGNORECASE)
 
 _TOKENISH = re.compile(r"[A-Za-z0-9+/=%]{100,}|A[KS]IA[A-Z0-9]{12,}|X-Amz-[A-Za-z-]+=[^&\s]+")
@@ -210,9 +211,9 @@ def _answered(error: sdk.ClientError, call: Call) -> Fault:
             f"AWS does not accept the credentials of {whose}",
             "check the profile in [aws], the clock of this host, and that the region is enabled in that account",
         )
-    if code in _KEY_REASONS or (call.service in ("ec2", "ebs") and _KEY_CODE.fullmatch(code)):
+    if code not in _DENIED - KEY_REASONS and _of_the_key(call, code, said):
         # Not the lease's doing, and no renewal mends it.
-        return make(Denied, f"the KMS key may not or cannot be used{said}", _key_next(call))
+        return make(Denied, f"the KMS key may not or cannot be used{said}", key_next(call.account))
     if code in _DENIED:
         return make(Denied, f"denied{said}", _ask(call))
     if code in _THROTTLED or status == 429 or (code, call.operation) == _COPIES_AT_ONCE:
@@ -237,10 +238,20 @@ def _ask(call: Call) -> str:
     return f"ask the owner of account {call.account} to allow {call.name} for the role of [aws]"
 
 
-def _key_next(call: Call) -> str:
+def _of_the_key(call: Call, code: str, said: str) -> bool:
+    """Whether it is KMS that refuses. EC2 has no code of its own for it in a copy, only the words."""
+    if code in KEY_REASONS:
+        return True
+    if call.service not in ("ec2", "ebs"):
+        return False
+    return bool(_KEY_CODE.fullmatch(code)) or (call.operation == "CopySnapshot" and bool(_KEY_WORDS.search(said)))
+
+
+def key_next(account: str) -> str:
+    """What to do when KMS refuses to serve a snapshot's reader."""
     return (
         "see that the snapshot's KMS key exists and is enabled, and that its key policy and the role of "
-        f"account {call.account} allow its use through EC2; the same acquisition then goes on"
+        f"account {account} allow its use through EC2; then resume the acquisition"
     )
 
 

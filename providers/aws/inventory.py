@@ -32,13 +32,19 @@ class AwsInventory:
         return (
             Permission(
                 actions=(
-                    "ec2:DescribeInstanceAttribute",
                     "ec2:DescribeInstances",
                     "ec2:DescribeRegions",
                     "ec2:DescribeSnapshots",
                     "ec2:DescribeVolumes",
                 ),
                 resources=("*",),
+            ),
+            Permission(  # it also shows user data, which often holds secrets: of tagged instances alone
+                actions=("ec2:DescribeInstanceAttribute",),
+                resources=(f"arn:{partition}:ec2:*:*:instance/*",),
+                condition={
+                    "StringEquals": {f"aws:ResourceTag/{self._settings.tag_key}": self._settings.tag_value}
+                },
             ),
             Permission(
                 actions=("kms:DescribeKey", "kms:GetKeyPolicy", "kms:ListGrants"),

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from app.faults import Denied, Fault, Gone
+from app.faults import Denied, Fault, Gone, Untrusted
 from app.ports import Grant
 from app.text import visible
 from providers.aws import arns
@@ -99,6 +99,12 @@ class Keys:
             except Gone:
                 return None
             arn = arns.trusted(arns.KMS_KEY, metadata.get("Arn"), "the ARN of a KMS key")
+            if arn.split(":")[3:5] != [region, account]:
+                # An alias names a key of its own account and region; copies must not end under somebody else's.
+                raise Untrusted(
+                    f"KMS answers that {visible(alias)} of account {account}, {region} is {visible(arn)}",
+                    next="check the endpoint in the context bar; do not go on before this is explained",
+                )
             self._read[account, f"{region}/{alias}"] = await self._whole(arn, metadata, account, region, grant)
         return self._read[account, f"{region}/{alias}"]
 

@@ -113,14 +113,21 @@ def _key(actions: tuple[str, ...], key: str, region: str) -> tuple[Permission, .
 
 
 def share(region: str, account: str, *, back: bool = False) -> tuple[Permission, ...]:
-    """Sharing a snapshot of this case with ``account`` and no other, or taking that back."""
+    """Sharing a snapshot of this case with ``account`` and no other, or taking that back.
+
+    That no group is added is said apart: whether EC2 asks about an account and the group ``all`` of one call
+    together is not documented, and together they would make the snapshot public.
+    """
     snapshots = arns.any_snapshot(region)
     verb = "Remove" if back else "Add"
+    condition: dict[str, dict[str, str | list[str]]] = {"StringEquals": {**_OWN, f"ec2:{verb}/userId": account}}
+    if not back:
+        condition["Null"] = {"ec2:Add/group": "true"}
     return (
         Permission(
             actions=("ec2:ModifySnapshotAttribute",),
             resources=(snapshots,),
-            condition={"StringEquals": {**_OWN, f"ec2:{verb}/userId": account}},
+            condition=condition,
         ),
         Permission(
             actions=("ec2:DescribeSnapshotAttribute",),

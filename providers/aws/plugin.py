@@ -27,7 +27,7 @@ class AwsProvider:
         inventory = AwsInventory(settings, self._clients)
         self.identity: Identity = AwsIdentity(settings, scope, self._clients)
         self.inventory: Inventory = inventory
-        self.planner: Planner = AwsPlanner(settings, self._clients, inventory)
+        self.planner: Planner = AwsPlanner(settings, self._clients)
         self.actuator: Actuator = AwsActuator(settings, scope, self._clients)
         self.collector: Collector = AwsCollector(self._clients)
         self.blocks: BlockSource = AwsBlocks(settings, scope, self._clients)

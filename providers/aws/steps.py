@@ -119,11 +119,11 @@ class _Building(Sheet):
         shared = dict(self.maker)
         self.maker = {disk.id: self.copy(disk) for disk in self.disks}
         self.place = (self.forensics, route.region)
+        for disk in self.disks:
+            self.wait(disk, "the copy in the forensics account")
         if self.lock_days:
             for disk in self.disks:
                 self.lock(disk, self.forensics, route.region)
-        for disk in self.disks:
-            self.wait(disk, "the copy in the forensics account")
         for disk in self.disks:
             self.unshare(disk, shares[disk.id], shared[disk.id])
         for disk in anew:

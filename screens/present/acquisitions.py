@@ -24,6 +24,7 @@ _ITEMS = 4  # sealed items that stand on the page of an acquisition with many
 _STEP, _STEP_AND_DISK = 20, 40  # cells of the present step that nothing else takes
 _TONES = {"calm": "dim", "soon": "wait", "now": "need", "over": "need"}
 _BYTE_STEPS = ("download", "hash", "block")
+_ID = re.compile(r"\b[a-z]{1,5}-[0-9a-f]{8,17}\b")  # what EC2 names volumes and snapshots by
 _CALL = re.compile(r"[a-z][a-z0-9-]*:[A-Z]\w+\b")
 
 
@@ -171,7 +172,17 @@ def _second(
             tails.remove(tail)
     line = [span for tail in tails for span in tail]
     room = max(6, room - cells(tuple(line)))
+    if one.kind == "instance" and cell_len(step) > room:
+        step = _disk_first(one, look)
     return ((fit(step, min(cell_len(step), room), look), "dim"), *line)
+
+
+def _disk_first(one: Acquisition, look: Look) -> str:
+    """A step that is going to be cut, with the id that its title names in front: which disk it is stays."""
+    title = look.clean(one.step)
+    found = _ID.search(title)
+    named = f"{found[0]} {look.dot} {title.replace(found[0], look.more)}" if found else title
+    return f"{one.step_no}/{one.step_count} {named}"
 
 
 def _hint(one: Acquisition, steps: Sequence[StepRow], look: Look) -> str:
@@ -283,7 +294,8 @@ def _items(one: Acquisition, sealed: Sequence[EvidenceItem], width: int, look: L
 def step_lines(
     rows: Sequence[StepRow], now: datetime, width: int, look: Look, acquisition: str = "running"
 ) -> list[Line]:
-    """A header and one line per step: number, title, state, call, request id, duration, retries and note.
+    """A header and each step: number, title, state, call, request id, duration, retries and note. Titles that are
+    long go on in the next line: they say which disk a step is about.
 
     ``acquisition`` is the state of the whole: a step that it holds does not count time. Where there is no column
     for notes, and where one is too long for its column, it stands whole under its step.
@@ -319,10 +331,11 @@ def step_lines(
             remark = f"{again}; {remark}" if remark else again
         told = "bad" if row.state == "failed" else "wait" if row.state == "running" else "dim"
         under = bool(remark) and cell_len(remark) > noted
+        names = wrap(look.clean(row.title), title)
         out.append(
             line(
                 (f"{number:>2}", "dim"),
-                (look.clean(row.title), tone),
+                (names[0], tone),
                 state,
                 (look.clean(row.call), "dim"),
                 (look.clean(row.request_id or ""), "dim"),
@@ -330,6 +343,7 @@ def step_lines(
                 ("" if under else remark, told),
             )
         )
+        out.extend(((f"{'':>5}{piece}", tone),) for piece in names[1:])
         if under:
             out.extend(((f"{'':>5}{piece}", told),) for piece in wrap(remark, width - 7))
     return out

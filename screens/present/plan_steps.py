@@ -59,7 +59,7 @@ def step_lines(plan: Plan, names: Mapping[AccountKey, str], width: int, look: Lo
     runs = 16 if wide else 13
     if wide:
         call = _CALL
-        title, undo = share(width - 1, [digits, call, _EFFECT, runs], [4, 3])
+        title, undo = share(width - 1, [digits, call, _EFFECT, runs], [5, 3])
         sizes = [digits, title, call, _EFFECT, runs, undo]
         titles = ["#".rjust(digits), "step", "call", "effect", "runs as", "undo"]
     else:
@@ -74,7 +74,7 @@ def step_lines(plan: Plan, names: Mapping[AccountKey, str], width: int, look: Lo
         for step in steps:
             number += 1
             where = account_name(plan, step.account, names, look) if _in_a_cloud(step) else "jump host"
-            named = look.clean(step.title) + (_whose(plan, step, look) if plan.kind == "instance" else "")
+            named = look.clean(_named(plan, step, look) if plan.kind == "instance" else step.title)
             called, back = look.clean(step.call), look.clean(step.undo)
             if step.effect == "observe" and back.startswith(_NOTHING):
                 back = ""  # the effect says as much
@@ -101,17 +101,10 @@ def _sections(plan: Plan, look: Look) -> list[tuple[str, list[Step]]]:
     if plan.kind != "instance":
         return [("", list(plan.steps))]
     items = {item.key: item for item in plan.items}
-
-    def belongs(step: Step) -> tuple[str, bool]:
-        return step.item, not step.item and bool(_volume(step))
-
     out: list[tuple[str, list[Step]]] = []
-    for (item, staged), found in groupby(plan.steps, belongs):
-        if item in items:
-            heading = _of_item(items[item], look)
-        else:
-            heading = "its disks, stage by stage" if staged else "the instance, all disks at one point in time"
-        out.append((heading, list(found)))
+    for key, found in groupby(plan.steps, lambda step: step.item):
+        heading = "its disks, stage by stage" if out else "the instance, all disks at one point in time"
+        out.append((_of_item(items[key], look) if key in items else heading, list(found)))
     return out
 
 
@@ -128,13 +121,17 @@ def _volume(step: Step) -> str:
     return found if isinstance(found, str) else ""
 
 
-def _whose(plan: Plan, step: Step, look: Look) -> str:
-    """The disk of a step that stands among those of others, unless its title names it."""
+def _named(plan: Plan, step: Step, look: Look) -> str:
+    """A step's title with its disk as people name it (``/dev/xvdf``; the heading of the disk has its id), added
+    where the title names none."""
     volume = _volume(step)
-    if step.item or not volume or volume in step.title:
-        return ""
+    if not volume:
+        return step.title
     name = next((item.name for item in plan.items if item.source == volume), "")
-    return f" {look.dot} {look.clean(name.removeprefix(f'{plan.target.name}:') or volume)}"
+    device = name.removeprefix(f"{plan.target.name}:") or volume
+    if volume in step.title:
+        return step.title.replace(volume, device)
+    return step.title if step.item or device in step.title else f"{step.title} {look.dot} {device}"
 
 
 def _row(parts: Sequence[Span], sizes: Sequence[int], look: Look) -> list[Line]:

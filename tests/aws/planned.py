@@ -88,7 +88,8 @@ class FakeVolume:
 
 @dataclass
 class Planned:
-    """``denied`` are actions that are refused ("kms:GetKeyPolicy"); ``asked`` is what was asked, per account."""
+    """``denied`` are actions that are refused ("kms:GetKeyPolicy"); ``asked`` is what was asked, per account;
+    ``aliases``: account -> the key that its evidence alias is said to name, whosever it is."""
 
     volumes: list[FakeVolume] = field(default_factory=list)
     keys: list[FakeKey] = field(default_factory=list)
@@ -102,7 +103,7 @@ class Planned:
     profile: list[str] | None = None
     inline: list[str] = field(default_factory=list)
     denied: set[str] = field(default_factory=set)
-    no_role: set[str] = field(default_factory=set)
+    aliases: dict[str, str] = field(default_factory=dict)
     asked: list[tuple[str, str]] = field(default_factory=list)
     observed: list[str] = field(default_factory=list)
 
@@ -172,7 +173,8 @@ class Planned:
         wanted, place = body["KeyId"], seen.headers["authorization"].split("/")[2]
         for key in self.keys:
             named = key.alias and wanted == key.alias and (key.account, key.region) == (account, place)
-            if wanted != key.arn and not named:
+            misled = wanted == ALIAS and self.aliases.get(account) == key.arn
+            if wanted != key.arn and not named and not misled:
                 continue
             if action == "GetKeyPolicy":
                 return _json({"Policy": json.dumps({"Version": "2012-10-17", "Statement": key.policy})})

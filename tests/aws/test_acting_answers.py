@@ -259,6 +259,14 @@ async def test_refusals_of_a_copy_are_told_apart(
     assert script.actions() == ["DescribeSnapshots", "CopySnapshot"]
 
 
+async def test_a_key_that_ec2_tells_of_in_words_alone_is_understood(desk: Desk, script: Scripted) -> None:
+    said = "The source snapshot KMS key does not exist, is not enabled or you do not have permissions to access it"
+    script.answers = [_shared(), ec2_error("InvalidRequest", said)]
+    with pytest.raises(Denied, match="source snapshot KMS key") as caught:
+        await desk.provider.actuator.perform(COPYING, context(MADE), lease(FORENSICS))
+    assert "enabled" in caught.value.next
+
+
 @pytest.mark.parametrize("key", ["alias/jumpbag-evidence", "", None])
 async def test_a_copy_names_its_key_by_arn(desk: Desk, script: Scripted, key: object) -> None:
     step = _step("4", "ec2:CopySnapshot", snapshot_step="1", key=key, source_region="eu-west-1", **FACTS)

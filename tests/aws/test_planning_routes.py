@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from app.credentials.policy import POLICY_LIMIT
-from app.faults import Refused
+from app.faults import Refused, Untrusted
 from app.model import Plan
 from tests.aws.conftest import ACCOUNT, Desk
 from tests.aws.planned import (
@@ -264,6 +264,14 @@ async def test_a_condition_that_cannot_be_judged_takes_the_surer_way(plans: Tabl
     made = await plans.plan("copy")
     assert calls(made) == CREATE + COPY + READ
     assert "key-unknown" in codes(made)
+
+
+async def test_an_alias_that_leads_to_another_account_is_not_believed(plans: Table) -> None:
+    stranger = FakeKey(arn(9, "999999999999"), [])
+    plans.aws.keys = [one for one in plans.aws.keys if one.account != FORENSICS] + [stranger]
+    plans.aws.aliases[FORENSICS] = stranger.arn
+    with pytest.raises(Untrusted):
+        await plans.plan("copy")
 
 
 async def test_a_grant_lets_the_role_decrypt(plans: Table) -> None:

@@ -89,7 +89,7 @@ def line(jumpbag: Jumpbag, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 @pytest.mark.parametrize("name", NAMES)
 def test_the_image_is_the_source_padded_to_the_volume(line: Line, name: str) -> None:
     told, image = line.told(name), line.image(name)
-    assert set(told) == {"acquisition", "state", "item", "sha256", "bytes", "path"}
+    assert set(told) == {"acquisition", "state", "item", "items", "sha256", "bytes", "path"}
     assert told["state"] == "done" and told["bytes"] == GIB == image.stat().st_size
     assert told["sha256"] == padded_sha256(line.sources[name], GIB)
     manifest = (Path(told["path"]) / "manifest-sha256.txt").read_text("utf-8")

@@ -35,7 +35,10 @@ def reading(case: Case, cloud: Cloud, volume: str) -> str:
     """An acquisition in the middle of its download."""
     cloud.faults(latency_ms=READING)
     acq = case.acquire(volume)
-    until("blocks arrive", lambda: (row := case.row(acq)) and row.step_no == 3 and (row.bytes_done or 0) > 0)
+    until(
+        "blocks arrive",
+        lambda: (row := case.row(acq)) and row.step.startswith("Read its blocks") and (row.bytes_done or 0) > 0,
+    )
     return acq
 
 

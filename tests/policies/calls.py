@@ -95,20 +95,27 @@ def share(
     """ModifySnapshotAttribute for accounts; ``verb`` "Remove" takes back."""
     found = bench.thing(f"snapshot {snapshot}")
     accounts = [account] if isinstance(account, str) else list(account)
-    named = accounts[0] if len(accounts) == 1 else accounts
-    ask = on("ec2:ModifySnapshotAttribute", found, by, {f"ec2:{verb}/userId": named})
+    asks = [on("ec2:ModifySnapshotAttribute", found, by, {f"ec2:{verb}/userId": one}) for one in accounts]
     change = {verb: [{"UserId": one} for one in accounts]}
     given = {"SnapshotId": found.id, "Attribute": "createVolumePermission", "DryRun": True}
-    return _call([ask], "ec2", found.region, "modify_snapshot_attribute", CreateVolumePermission=change, **given)
+    return _call(asks, "ec2", found.region, "modify_snapshot_attribute", CreateVolumePermission=change, **given)
 
 
-def publish(bench: Bench, by: str, *, snapshot: str) -> Call:
-    """ModifySnapshotAttribute for the group all: the snapshot becomes public."""
+def publish(bench: Bench, by: str, *, snapshot: str, also: str = "", at_once: bool = False) -> Call:
+    """ModifySnapshotAttribute for the group all: the snapshot becomes public. ``also`` is an account named in the
+    same call; ``at_once``: as if EC2 put both into one question."""
     found = bench.thing(f"snapshot {snapshot}")
-    ask = on("ec2:ModifySnapshotAttribute", found, by, {"ec2:Add/group": "all"})
-    change = {"Add": [{"Group": "all"}]}
+    if at_once:
+        both: dict[str, str | list[str]] = {"ec2:Add/group": "all", "ec2:Add/userId": also}
+        return _call([on("ec2:ModifySnapshotAttribute", found, by, both)], "ec2", found.region, "")
+    asks = [on("ec2:ModifySnapshotAttribute", found, by, {"ec2:Add/group": "all"})]
+    added: list[dict[str, str]] = [{"Group": "all"}]
+    if also:
+        asks.append(on("ec2:ModifySnapshotAttribute", found, by, {"ec2:Add/userId": also}))
+        added.append({"UserId": also})
     given = {"SnapshotId": found.id, "Attribute": "createVolumePermission", "DryRun": True}
-    return _call([ask], "ec2", found.region, "modify_snapshot_attribute", CreateVolumePermission=change, **given)
+    change = {"Add": added}
+    return _call(asks, "ec2", found.region, "modify_snapshot_attribute", CreateVolumePermission=change, **given)
 
 
 def shares(bench: Bench, by: str, *, snapshot: str) -> Call:

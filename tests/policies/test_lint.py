@@ -64,13 +64,6 @@ ACCEPTED = (
     Accepted(
         "RESOURCE_STAR",
         lambda name, detail, document: (
-            name.startswith("browse ") and list(detail) == ["ec2:DescribeInstanceAttribute"]
-        ),
-        "planning asks about an instance that is not known when the browse lease is issued",
-    ),
-    Accepted(
-        "RESOURCE_STAR",
-        lambda name, detail, document: (
             "/jumpbag-responder " in name and all(one.startswith("organizations:") for one in detail)
         ),
         "the base identity reads the whole tree of the organisation, and changes nothing in it",

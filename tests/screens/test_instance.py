@@ -9,7 +9,7 @@ import pytest
 from rich.cells import cell_len
 
 from app.model import EvidenceItem
-from screens.present.acquisitions import rows, summary
+from screens.present.acquisitions import rows, step_lines, summary
 from screens.present.cells import cells
 from screens.present.look import UNICODE
 from screens.present.states import acquisition_state, running
@@ -19,6 +19,7 @@ from tests.screens.conftest import OpenDesk
 from tests.screens.sample_plan import CLAMPED
 from tests.screens.seed import GIB, NOW, leases
 from tests.screens.seed_instance import AT, ITEMS, acquisition, items, seed_instance
+from tests.screens.seed_instance import rows as step_rows
 
 
 def row(width: int, **more: Any) -> list[str]:
@@ -39,6 +40,18 @@ def test_the_row_says_which_disk_and_how_much_of_all(width: int) -> None:
     first, second = row(width)
     assert "instance web-01" in first and "35 %" in first
     assert "26/31 download the blocks · /dev/xvdf" in second and "28.0 of 78.0 GiB" in second
+
+
+def test_a_step_that_is_cut_still_says_which_disk() -> None:
+    title = "Wait until the copy in the forensics account of vol-07aa61d2f0b9c8e3d is complete"
+    assert "26/31 vol-07aa61d2f0b9c8e3d · Wait until" in row(66, step=title, percent=41)[1]
+    assert title in row(130, step=title, percent=41)[1]
+
+
+def test_the_page_of_steps_cuts_no_title() -> None:
+    long = [msgspec.structs.replace(one, title=f"{one.title} of vol-{place:017x}") for place, one in step_rows()]
+    shown = "\n".join("".join(piece for piece, _ in line) for line in step_lines(long, NOW, 76, UNICODE))
+    assert all(f"vol-{place:017x}" in shown for place in range(len(long)))
 
 
 def test_a_lease_that_ends_soon_is_said_before_how_much() -> None:

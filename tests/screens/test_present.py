@@ -385,3 +385,18 @@ def test_what_a_plan_ends_in() -> None:
     assert "3 disk images, 78.0 GiB · 1 set of files that describe the instance" in ends(instance_plan())
     assert "no disk is downloaded" in ends(instance_plan("preserve")) and "reads no disk" in ends(plan("preserve"))
     assert "/evidence" in ends(instance_plan("preserve")) and "/evidence" not in ends(plan("preserve"))
+
+
+def test_a_disk_is_called_by_its_device_where_its_heading_has_the_id() -> None:
+    made = instance_plan()
+    steps = tuple(
+        msgspec.structs.replace(step, title=f"Do it with {step.params['volume_id']} now")
+        if "volume_id" in step.params
+        else step
+        for step in made.steps
+    )
+    lines = plan_steps.step_lines(msgspec.structs.replace(made, steps=steps), {}, 200, UNICODE)
+    shown = text(lines)
+    assert shown.count("Do it with /dev/xvda now") == 11 and shown.count(XVDA) == 1
+    nameless = msgspec.structs.replace(made, steps=steps, items=made.items[:1])
+    assert text(plan_steps.step_lines(nameless, {}, 200, UNICODE)).count(f"Do it with {XVDA} now") == 11

@@ -174,7 +174,7 @@ async def test_a_snapshot_is_not_planned_and_says_what_is(desk: OpenDesk) -> Non
         rows = d.app.workbench.resources.rows
         rows.go_to(next(key for key in map(rows.source.key, range(len(rows.source))) if "snap-" in key))
         await d.press("a")
-        await d.sees("This is a snapshot: put the cursor", "an instance")
+        await d.sees("This is a snapshot", "then press a")
         assert d.commands.called("plan") == []
 
 

@@ -105,7 +105,10 @@ def source_policies(account: str, forensics: str, tag: tuple[str, str]) -> tuple
         _allow(
             ["ec2:ModifySnapshotAttribute"],
             SNAPSHOTS,
-            {"StringEquals": {**_OLD["StringEquals"], "ec2:Add/userId": forensics}},
+            {
+                "StringEquals": {**_OLD["StringEquals"], "ec2:Add/userId": forensics},
+                "Null": {"ec2:Add/group": "true"},  # an account and the group "all" in one call would be public
+            },
         ),
         _allow(
             ["ec2:ModifySnapshotAttribute"],
@@ -156,9 +159,10 @@ def _collecting(account: str, tag: tuple[str, str]) -> Document:
         ),
         _allow(["ec2:LockSnapshot"], SNAPSHOTS, _OLD),
         _allow(["ebs:ListSnapshotBlocks", "ebs:GetSnapshotBlock"], SNAPSHOTS, _OLD),
-        # Whoever reads what an instance printed needs its owner's consent, as for its disks.
-        _allow(["ec2:GetConsoleOutput", "ec2:GetConsoleScreenshot"], machines, tagged),
-        _allow(["ec2:DescribeInstanceAttribute"], machines),
+        # Whoever reads what an instance printed, or its user data, needs its owner's consent, as for its disks.
+        _allow(
+            ["ec2:DescribeInstanceAttribute", "ec2:GetConsoleOutput", "ec2:GetConsoleScreenshot"], machines, tagged
+        ),
     )
 
 

@@ -115,6 +115,7 @@ def _attach(world: World, state: Any, instance: Any, disk: Disk, number: int, la
     state.volumes[volume.id] = volume
     attachment = state.attach_volume(volume.id, instance.id, disk.device, delete_on_termination=not disk.keep)
     attachment.attach_time = launched
+    attachment.delete_on_termination = not disk.keep  # moto answers it for instances alone
     instance.block_device_mapping[disk.device].attach_time = launched
     if disk.tags:
         state.tags[volume.id] = dict(disk.tags)
