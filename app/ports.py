@@ -79,13 +79,15 @@ class StepContext:
     """What a step may know: the case, its acquisition, the outputs of finished steps by step id.
 
     ``head`` is the SHA-256 of the step's custody intent line, the witness tag ``jumpbag:head``;
-    "" while looking for what an earlier try made.
+    "" while looking for what an earlier try made. ``heads`` are those of all intents that the step has had: what
+    carries none of them was not made by us, whatever its other tags say.
     """
 
     case: str
     acquisition: str
     head: str
     outputs: Mapping[str, Mapping[str, Any]]
+    heads: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

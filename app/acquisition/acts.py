@@ -32,7 +32,7 @@ class Acts:
         actuator = desk.provider(history).actuator
         try:
             request = await desk.again(
-                holding, lambda: actuator.rehearse(step, rehearsed, desk.context(history), holding.current())
+                holding, lambda: actuator.rehearse(step, rehearsed, desk.context(history, step), holding.current())
             )
         except Denied as fault:
             said = f"would be refused: {fault.message}"
@@ -65,7 +65,8 @@ class Acts:
         holding = desk.holding(history, step)
         grant = await holding.ensure()
         actuator = desk.provider(history).actuator
-        found = await desk.again(holding, lambda: actuator.find(step, desk.context(history), holding.current()))
+        context = desk.context(history, step)
+        found = await desk.again(holding, lambda: actuator.find(step, context, holding.current()))
         if found is not None:
             self._adopt(history, step, found)
             return found.output
@@ -90,7 +91,8 @@ class Acts:
             **where,
         )
         try:
-            made = await desk.provider(history).actuator.perform(step, desk.context(history, intent.sha256), grant)
+            context = desk.context(history, step, intent.sha256)
+            made = await desk.provider(history).actuator.perform(step, context, grant)
         except Exception as error:
             fault = error if isinstance(error, Fault) else Fault(f"{step.call} ended in {type(error).__name__}")
             desk.record.failed(intent, f"{step.title} failed: {fault.message}", fault)
@@ -136,7 +138,7 @@ class Acts:
         actuator = desk.provider(history).actuator
         try:
             return await desk.again(
-                holding, lambda: actuator.probe(step, desk.context(history), holding.current())
+                holding, lambda: actuator.probe(step, desk.context(history, step), holding.current())
             )
         except (Broken, Gone) as fault:
             self._unusable(history, step, fault)

@@ -72,7 +72,7 @@ class Descriptions:
         try:
             await asyncio.to_thread(bag.begin)
             async for part in desk.provider(history).collector.collect(
-                step, desk.context(history), holding.current
+                step, desk.context(history, step), holding.current
             ):
                 if part.gap:
                     gaps.append(part)

@@ -54,10 +54,11 @@ class Desk:
             actor="agent",
         )
 
-    def context(self, history: History, head: str = "") -> StepContext:
-        """What a step may know of the others."""
+    def context(self, history: History, step: Step, head: str = "") -> StepContext:
+        """What a step may know of itself and the others."""
         outputs = {step: made.output for step, made in history.made.items()}
-        return StepContext(self.case.id, history.id, head, outputs)
+        heads = frozenset(history.heads.get(step.id, ()))
+        return StepContext(self.case.id, history.id, head, outputs, heads)
 
     def where(self, history: History, step: Step) -> dict[str, str]:
         """The members of an event that say where a step acts."""

@@ -40,7 +40,7 @@ class Images:
         await self._catch_up(history, step)
         holding = desk.holding(history, step)
         source = desk.provider(history).blocks
-        context = desk.context(history)
+        context = desk.context(history, step)
         where = {**desk.where(history, step), "resource": source.snapshot(step, context)}
         before, total = _before(history, step), history.plan.image_bytes
 
@@ -123,7 +123,7 @@ class Images:
             account=target.account,
             region=target.region,
             source=history.plan.item(step.item).source,
-            snapshot=desk.provider(history).blocks.snapshot(reading, desk.context(history)),
+            snapshot=desk.provider(history).blocks.snapshot(reading, desk.context(history, reading)),
             version=desk.version,
         )
 

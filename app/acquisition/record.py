@@ -46,6 +46,7 @@ class History:
     blocks: dict[str, int] = field(default_factory=dict)  # evidence id -> read so far
     sealing: dict[str, str] = field(default_factory=dict)  # evidence id -> tag manifest of its newest intent
     leases: list[str] = field(default_factory=list)  # issued for it, in order
+    heads: dict[str, set[str]] = field(default_factory=dict)  # step -> SHA-256 of the intents that it had
 
     @property
     def running(self) -> bool:
@@ -82,8 +83,9 @@ class Record:
         """Read the whole log once: indexes and the read model's events are rebuilt from it."""
         self._model.clear("event", "lease", "acquisition", "step", "item")
         with self._model.batch():
-            for line, body, text in self._ledger.events():
+            for line, body, text, sha256 in self._ledger.events():
                 self._index(body)
+                self._headed(body, sha256)
                 self._model.event(line, body, text)
         for item in self.items.values():
             self._model.item(item)
@@ -101,11 +103,17 @@ class Record:
         """Write the events and items into the read model anew, after it fell behind."""
         self._model.clear("event", "item")
         with self._model.batch():
-            for line, body, text in self._ledger.events():
+            for line, body, text, _ in self._ledger.events():
                 self._model.event(line, body, text)
             for item in self.items.values():
                 self._model.item(item)
         self._state()
+
+    def _headed(self, body: dict[str, Any] | None, sha256: str) -> None:
+        """The hash of an act's intent is the witness tag of whatever that act makes."""
+        history = self.histories.get(body.get("acq", "")) if body else None
+        if body and history is not None and body["phase"] == "intent":
+            history.heads.setdefault(body.get("params", {}).get("step", ""), set()).add(sha256)
 
     def _state(self) -> None:
         self._model.fact(
@@ -256,7 +264,9 @@ class Record:
         return self._ledger.fact(op, actor=actor, summary=summary, **_present(members))
 
     def intent(self, op: str, summary: str, *, actor: str = AGENT, **members: Any) -> Entry:
-        return self._ledger.intent(op, actor=actor, summary=summary, **_present(members))
+        entry = self._ledger.intent(op, actor=actor, summary=summary, **_present(members))
+        self._headed(entry.body, entry.sha256)
+        return entry
 
     def result(self, intent: Entry, summary: str, **members: Any) -> Entry:
         return self._ledger.outcome(intent, "result", actor=AGENT, summary=summary, **_present(members))

@@ -93,7 +93,7 @@ async def _look(runner: StepRunner, history: History, step: Step, fresh: bool, c
     holding = desk.holding(history, step)
     actuator = desk.provider(history).actuator
     for pause in (1.0, 2.0, 3.0, 0.0) if fresh else (0.0,):
-        found = await actuator.find(step, desk.context(history), await holding.ensure())
+        found = await actuator.find(step, desk.context(history, step), await holding.ensure())
         if found is not None or not pause:
             return found
         await clock.sleep(pause)

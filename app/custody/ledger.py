@@ -250,12 +250,13 @@ class Ledger(LogWriter):
         with self._lock:
             return dict(self._chain.seals)
 
-    def events(self) -> Iterator[tuple[int, dict[str, Any] | None, str]]:
-        """Every line so far as ``(line, body or None for a fragment, text)``, streamed from the file."""
+    def events(self) -> Iterator[tuple[int, dict[str, Any] | None, str, str]]:
+        """Every line so far as ``(line, body or None for a fragment, text, hex SHA-256 of the line with its LF)``,
+        streamed from the file."""
         with self._lock:
             end, fragments = self._end, frozenset(self._chain.fragments)
         for raw in lines(self._file.descriptor, end, LineReader()):
-            yield raw.number, *told(raw, fragment=raw.number in fragments)
+            yield raw.number, *told(raw, fragment=raw.number in fragments), raw.sha256
 
     def close(self) -> None:
         """Give the lock back. The ledger cannot be used any more."""

@@ -102,7 +102,8 @@ class Ground:
         return self._leases[account]
 
     def context(self, head: str = "") -> StepContext:
-        return StepContext(case=CASE, acquisition=self.acquisition, head=head, outputs=self.outputs)
+        heads = frozenset(f"{number:064x}" for number in range(40))
+        return StepContext(case=CASE, acquisition=self.acquisition, head=head, outputs=self.outputs, heads=heads)
 
     async def find(self, step: Step) -> Made | None:
         return await self.provider.actuator.find(step, self.context(), await self.lease(step.account))

@@ -65,8 +65,12 @@ def lease(account: str = ACCOUNT, key: str = "ASIALEASE00000000001") -> Grant:
     )
 
 
+HEADS = frozenset({"ab" * 32, "one", "two", "three"})
+"""The intents that a step has had, as tests of its acts suppose."""
+
+
 def context(outputs: dict[str, dict[str, Any]] | None = None, *, head: str = "") -> StepContext:
-    return StepContext(case="c-1", acquisition="A-0001", head=head, outputs=outputs or {})
+    return StepContext(case="c-1", acquisition="A-0001", head=head, outputs=outputs or {}, heads=HEADS)
 
 
 def account(found: str = ACCOUNT) -> Account:

@@ -76,7 +76,9 @@ class Field:
     async def snapshot(self, plan: Plan, leases: dict[str, Grant], acquisition: str) -> Made:
         """Rehearsal, snapshot and wait, as the engine runs them."""
         asking, first, second = plan.steps[:3]
-        context = StepContext(case=CASE, acquisition=acquisition, head="", outputs={})
+        context = StepContext(
+            case=CASE, acquisition=acquisition, head="", outputs={}, heads=frozenset({"ab" * 32})
+        )
         assert await self.provider.actuator.rehearse(asking, first, context, leases[asking.lease])
         made = await self.provider.actuator.find(first, context, leases[first.lease])
         if made is None:
@@ -120,7 +122,13 @@ class Walk:
 
     async def step(self, step: Step) -> None:
         provider, grant = self.on.provider, self.leases.get(step.lease)
-        context = StepContext(case=CASE, acquisition=self.acquisition, head="", outputs=self.outputs)
+        context = StepContext(
+            case=CASE,
+            acquisition=self.acquisition,
+            head="",
+            outputs=self.outputs,
+            heads=frozenset({f"{int(step.id):064x}"}),
+        )
         if step.kind in ("hash", "seal"):
             return
         assert grant is not None

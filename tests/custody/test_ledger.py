@@ -247,8 +247,9 @@ def test_reading_back(tmp_path: Path, signer: Signer) -> None:
         log.write(b"torn \x1b[2J")
     ledger = Ledger.open(case, signer)
     read = list(ledger.events())
-    assert [line for line, _, _ in read] == [1, 2, 3, 4]
-    assert read[2] == (3, None, "torn \\x1b[2J")
+    assert [line for line, _, _, _ in read] == [1, 2, 3, 4]
+    assert read[2][:3] == (3, None, "torn \\x1b[2J")
+    assert read[1][3] == intent.sha256
     assert json.loads(read[1][2]) == read[1][1] == intent.body
     body = read[3][1]
     assert body is not None and body["op"] == "log.recovered"

@@ -39,7 +39,7 @@ def standing(embedded: Range, case: str) -> list[Standing]:
                         snapshot.kms_key_id,
                         frozenset(snapshot.create_volume_permission_userids),
                         tags,
-                        snapshot.lock is not None,
+                        getattr(snapshot, "lock", None) is not None,
                     )
                 )
         return found

@@ -31,6 +31,8 @@ def slow(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Slow]:
     pack = Pack(tmp_path_factory.mktemp("undoing") / "pack", speed=15.0)
     image = pack.random_image("default.raw", 9 * BLOCK, seed=77)
     pack.volume("default", image="default.raw", kms="default")
+    pack.random_image("many.raw", 192 * BLOCK, seed=78)
+    pack.volume("many", image="many.raw", kms="customer")
     with RangeThread(pack.write(), tmp_path_factory.mktemp("undoing-range")) as embedded:
         yield Slow(embedded, Cloud(embedded.config_path), image)
 
@@ -121,5 +123,51 @@ def test_a_copy_that_fails_late_is_made_anew_on_resume(slow: Slow, case: Case) -
     assert case.image_sha256() == padded_sha256(slow.image, GIB)
     assert not any(one.shared_with for one in standing(slow.embedded, case.id))
     assert len(case.events("snapshot.create", phase="result")) == 1
+    case.settled()
+    case.verified()
+
+
+def test_a_snapshot_that_somebody_planted_with_our_tags_is_not_taken_for_ours(slow: Slow, case: Case) -> None:
+    """Whoever owns the account can guess case, acquisition and step; the hash of our intent he cannot."""
+    volume = case.volumes()["default"]
+    assert slow.embedded.aws is not None
+    world = slow.embedded.aws.world
+    state = world.compute.state(PAYMENTS, "eu-west-1")
+
+    def plant() -> str:
+        marks = {
+            "ir-case": case.id,
+            "jumpbag:acquisition": "A-0001",
+            "jumpbag:step": "2",
+            "jumpbag:head": "0" * 64,
+        }
+        made = world.snapshots.create(state, state.get_volume(volume), "planted", marks)
+        return str(made.id)
+
+    planted = world.ec2.submit(plant).result()
+    acq = case.acquire(volume, "--route", "preserve-direct")
+    case.reached(acq, "done")
+    (made,) = case.events("snapshot.create", phase="result")
+    assert made["resource"] != planted
+    assert [body for body in case.events("case.note") if body["params"].get("note") == "adopted"] == []
+
+
+@pytest.mark.slow
+def test_leases_of_a_minute_under_a_copy_of_minutes(slow: Slow, new_case: NewCase) -> None:
+    """Both accounts' leases are renewed beside the waits and the download; no block is read twice for it."""
+    slow.cloud.well()
+    slow.cloud.faults(lease_ttl_s=60)
+    case = new_case(slow.cloud, workers=1)
+    volume = case.volumes()["many"]
+    acq = case.acquire(volume, "--route", "copy", "--yes")
+    until("it reads", lambda: case.events("evidence.read", phase="intent"), within=90)
+    slow.cloud.faults(latency_ms=[6500, 7000])  # 192 blocks, 16 at once: 80 seconds
+    case.reached(acq, "done", within=240)
+    slow.cloud.well()
+    renewed = {body["account"] for body in case.events("lease.renew", phase="result")}
+    assert FORENSICS in renewed
+    snapshot = case.events("snapshot.copy", phase="result")[-1]["resource"]
+    assert slow.cloud.blocks(snapshot) == (192, 192), "a block was fetched again because of a lease"
+    assert loose(slow, case) == []
     case.settled()
     case.verified()

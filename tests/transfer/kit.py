@@ -91,6 +91,9 @@ class Source:
         self.listings = 0
         self.pages: Callable[[], list[list[tuple[int, str]]]] | None = None
 
+    def snapshot(self, step: Step, context: StepContext) -> str:
+        return SNAPSHOT
+
     def fetch_spec(self, step: Step, context: StepContext) -> FetchSpec:
         base = f"https://127.0.0.1:{self.server.port}"
         return FetchSpec(

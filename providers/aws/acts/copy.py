@@ -93,7 +93,7 @@ class Copy:
         async for entry, request in self._sender.tagged(step, context, grant, volume):
             if entry.get("VolumeId") in (volume, NO_VOLUME) and entry.get("State") != "error":
                 found.append((started(entry), _described(entry, volume, key, request)))
-        return max(found, key=lambda pair: pair[0])[1] if found else None
+        return min(found, key=lambda pair: pair[0])[1] if found else None
 
 
 def _begun(step: Step, answer: dict[str, Any]) -> Made:

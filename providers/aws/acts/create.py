@@ -35,7 +35,7 @@ class Create:
         }
 
     async def find(self, step: Step, context: StepContext, grant: Grant) -> Made | None:
-        """The newest that carries this step's tags and has not failed."""
+        """The first that carries this step's tags and has not failed: whoever copies our tags comes later."""
         return await self._sender.found(step, context, lambda: self._look(step, context, grant))
 
     async def perform(self, step: Step, context: StepContext, grant: Grant) -> Made:
@@ -55,7 +55,7 @@ class Create:
         async for entry, request in self._sender.tagged(step, context, grant, volume):
             if entry.get("VolumeId") == volume and entry.get("State") != "error":
                 found.append((started(entry), _one(entry, volume, request)))
-        return max(found, key=lambda pair: pair[0])[1] if found else None
+        return min(found, key=lambda pair: pair[0])[1] if found else None
 
 
 class CreateAll:
@@ -86,7 +86,7 @@ class CreateAll:
         }
 
     async def find(self, step: Step, context: StepContext, grant: Grant) -> Made | None:
-        """The newest whole set; Broken when only a part of one is there, and stays alone."""
+        """The first whole set; Broken when only a part of one is there, and stays alone."""
         patient = self._sender.in_doubt(step, context)
         partial: Broken | None = None
         for wait in LOOKS:
@@ -141,12 +141,14 @@ class CreateAll:
             if entry.get("State") == "error":
                 failed.add(head)
             elif volume in volumes:
-                sets.setdefault(head, {})[volume] = entry
+                there = sets.setdefault(head, {})
+                if volume not in there or started(entry) < started(there[volume]):
+                    there[volume] = entry
         good = [entries for head, entries in sets.items() if head not in failed]
         whole = [entries for entries in good if len(entries) == len(volumes)]
         if whole:
-            newest = max(whole, key=lambda entries: max(started(entry) for entry in entries.values()))
-            return _set(volumes, newest, request), None
+            first = min(whole, key=lambda entries: max(started(entry) for entry in entries.values()))
+            return _set(volumes, first, request), None
         if good:
             there = max(good, key=len)
             return None, _partial(step, [volume for volume in volumes if volume not in there], request)

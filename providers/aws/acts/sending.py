@@ -92,8 +92,13 @@ class Sender:
     async def tagged(
         self, step: Step, context: StepContext, grant: Grant, subject: str
     ) -> AsyncIterator[tuple[Mapping[str, Any], str | None]]:
-        """The account's own snapshots in the step's region that carry the step's tags, in whatever state."""
+        """The account's own snapshots in the step's region that carry the step's tags, in whatever state.
+
+        Anybody in that account may set the tags of case, acquisition and step beforehand; the hash of our intent
+        is known to nobody before the call. So what does not carry one of ours is not ours.
+        """
         wanted = tags.identity(step, context)
+        heads = context.heads | {context.head} - {""}
         call = Call("ec2", "DescribeSnapshots", step.account, step.region, f"snapshots of {subject}")
         pages = self.clients.pages(
             call,
@@ -103,7 +108,8 @@ class Sender:
         )
         async for page in pages:
             for entry in page.get("Snapshots") or []:
-                if tags.carries(readings.tags_of(entry), wanted):
+                found = readings.tags_of(entry)
+                if tags.carries(found, wanted) and found.get(tags.HEAD_TAG) in heads:
                     yield entry, request_id(page)
 
     async def _lost(self, fault: Fault, step: Step, context: StepContext, look: Look) -> Made:
