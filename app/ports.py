@@ -157,6 +157,16 @@ class Identity(Protocol):
         ...
 
 
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """One thing that an organisation prepares beforehand: what was found, and what to do about it."""
+
+    check: str
+    ok: bool
+    detail: str
+    fix: str
+
+
 class Inventory(Protocol):
     """What is in an account."""
 
@@ -168,6 +178,10 @@ class Inventory(Protocol):
 
     def resources(self, account: str, region: str, grant: Grant) -> AsyncIterator[list[Resource]]:
         """Pages of instances, volumes and snapshots with tags and eligibility decided."""
+        ...
+
+    async def readiness(self, account: str, region: str, grant: Grant) -> list[Readiness]:
+        """Whether what acquisitions need there has been prepared."""
         ...
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from functools import partial
 from typing import TypeVar
 
 import msgspec
@@ -16,7 +17,7 @@ from app.credentials.policy import session_policy
 from app.faults import CredentialExpired, CredentialNeeded, Fault
 from app.model import Account, LeaseSpec, Resource
 from app.model.view import Scan
-from app.ports import Provider
+from app.ports import Provider, Readiness
 
 T = TypeVar("T")
 _SIDE_BY_SIDE = 8
@@ -139,6 +140,26 @@ class Browse:
             self._model.forget_resources(account.cloud, account.id, region, keep_scan=scan)
             self._scanned(account, region, "done", seen, None)
             return None
+
+    async def readiness(self, actor: str) -> list[Readiness]:
+        """What each reachable account has, or lacks, for acquisitions: account by account, region by region."""
+        accounts = [a for a in await self.accounts(actor) if a.reachable]
+        tasks = [asyncio.create_task(self._ready(account, actor)) for account in accounts]
+        return list(dict.fromkeys(one for found in await _all(tasks) for one in found))
+
+    async def _ready(self, account: Account, actor: str) -> list[Readiness]:
+        inventory = self._providers[account.cloud].inventory
+        holding = self.holding(account.cloud, account.id, actor)
+        async with self._slots:
+            try:
+                found: list[Readiness] = []
+                for region in await holding.using(lambda grant: inventory.regions(account.id, grant)):
+                    found += await holding.using(partial(inventory.readiness, account.id, region))
+                return found
+            except CredentialNeeded:
+                raise
+            except Fault as fault:
+                return [Readiness("regions", False, f"{account.id}: {fault.message}", fault.next)]
 
     def _scanned(self, account: Account, region: str, state: str, found: int, fault: Fault | None) -> None:
         self._model.scan(

@@ -69,6 +69,11 @@ def methods(agent: CaseAgent) -> tuple[dict[str, Handler], Callable[[Peer], None
         task.add_done_callback(_quiet)
         return {"problems": []}
 
+    async def readiness(peer: Peer, params: dict[str, Any]) -> Any:
+        await agent.ready()
+        found = await agent.browse.readiness(actor(peer, params))
+        return [{"check": r.check, "ok": r.ok, "detail": r.detail, "fix": r.fix} for r in found]
+
     async def plan(peer: Peer, params: dict[str, Any]) -> Any:
         made, digest = await agent.plan(
             _text(params, "kind"),
@@ -124,6 +129,7 @@ def methods(agent: CaseAgent) -> tuple[dict[str, Handler], Callable[[Peer], None
         "session.attach": attach,
         "session.detach": detach,
         "inventory.refresh": refresh,
+        "readiness": readiness,
         "plan": plan,
         "acquire": acquire,
         "acquisition.pause": pause,

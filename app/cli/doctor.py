@@ -146,12 +146,12 @@ def _protection(case: CaseFolder) -> Check:
 
 
 def _cloud(session: Session, case: CaseFolder) -> list[Check]:
-    """Who we are there, and in which accounts the role may be assumed."""
+    """Who we are there, in which accounts the role may be assumed, and what has been prepared in them."""
 
     async def work() -> int:
         try:
             async with session.agent() as (_, client):
-                await client.call("inventory.refresh", {"scope": "accounts", "wait": True})
+                prepared = await client.call("readiness")
         except Fault as fault:
             found.append(("permissions", False, fault.message, fault.next))
             return 1
@@ -163,6 +163,7 @@ def _cloud(session: Session, case: CaseFolder) -> list[Check]:
                 "the role can be assumed" if ok else "the role cannot be assumed"
             )
             found.append(("permissions", ok, detail, "" if ok else account.reason or ""))
+        found.extend((one["check"], one["ok"], one["detail"], one["fix"]) for one in prepared)
         return 0
 
     found: list[Check] = []

@@ -7,8 +7,8 @@ from typing import Any
 
 from app.faults import Denied, Fault, Gone, Throttled, Unavailable
 from app.model import Permission, Resource
-from app.ports import Grant
-from providers.aws import arns, readings
+from app.ports import Grant, Readiness
+from providers.aws import arns, readiness, readings
 from providers.aws.clients import Clients, keys_of
 from providers.aws.faults import Call
 from providers.aws.settings import Settings
@@ -96,6 +96,10 @@ class AwsInventory:
                 found.append(readings.snapshot(self._settings, account, region, entry, kms))
             if found:
                 yield found
+
+    async def readiness(self, account: str, region: str, grant: Grant) -> list[Readiness]:
+        """The evidence key of the account in that region."""
+        return await readiness.evidence_key(self._settings, self._clients, account, arns.region(region), grant)
 
     async def kms_of(
         self, entry: Mapping[str, Any], account: str, region: str, grant: Grant, unreadable: set[str]

@@ -172,3 +172,14 @@ def test_a_disabled_key_is_refused_in_the_plan(field: Field, case: Case, verb: s
         ).refused(3)
         assert "isabled" in error["message"] and error["next"]
     assert case.events("plan.approve") == []
+
+
+def test_the_doctor_says_which_accounts_are_prepared(field: Field, case: Case) -> None:
+    def keys() -> dict[str, dict[str, Any]]:
+        rows = case.run("doctor").json
+        return {row["detail"].partition(",")[0]: row for row in rows if row["check"] == "evidence key"}
+
+    assert {account: row["ok"] for account, row in keys().items()} == {FORENSICS: True, PAYMENTS: True}
+    field.cloud.faults(disabled_keys=[f"{PAYMENTS}:eu-west-1:evidence"])
+    found = keys()[PAYMENTS]
+    assert not found["ok"] and "Disabled" in found["detail"] and found["fix"]

@@ -121,7 +121,8 @@ async def test_an_instance_of_three_disks(
 ) -> None:
     async with seated(case, monkeypatch) as seat:
         shown = await seat.plan("instance", "app", route)
-        assert route.upper() in shown and "on 3 disks" in shown
+        assert route.upper() in shown and "ec2:CreateSnapshots" in shown
+        assert "on 3 disks" in shown or route == "preserve"
         disks = {one.id: one.name for one in seat.bench.snapshot.resources if one.name in DISKS}
         acq = await seat.approve(word(route, anew=True))
         row = await seat.done(acq, within=120)
@@ -161,6 +162,18 @@ async def test_what_cannot_be_is_refused_on_the_screen_with_the_way_out(
         await seat.leave()
     assert case.events("plan.approve") == []
     assert field.kept(case) == []
+
+
+async def test_the_button_says_which_word_the_route_on_the_screen_asks_for(
+    case: Case, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with seated(case, monkeypatch) as seat:
+        await seat.plan("volume", "default", "direct")
+        await seat.sees("[ Approve ]")
+        await seat.pilot.press("r")
+        await seat.sees("asked: copy", "[ Approve: type DESTROY to go on ]", within=20)
+        await seat.pilot.press("escape")
+        await seat.leave()
 
 
 def approved_on_screen(case: Case) -> None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from providers.emulators.range import DEFAULT_SCENARIO
 from tests.terminal.tmux import Terminal, environment
 
 JUMPBAG = str(Path(sys.executable).parent / "jumpbag")
@@ -39,15 +41,24 @@ def case_of(home: Path) -> str:
     return str(next((home / ".local/state/jumpbag/demo/cases").iterdir()))
 
 
-def to_the_plan(screen: Terminal, disk: str) -> None:
-    """From the first frame to the plan of an instance's root disk."""
+def everything() -> int:
+    """How many instances and disks the shipped scenario shows: all but those of accounts without the role."""
+    aws = tomllib.loads((DEFAULT_SCENARIO / "scenario.toml").read_text("utf-8"))["aws"]
+    closed = {account["id"] for account in aws["accounts"] if not account.get("role", True)}
+    return sum(1 + len(one["volumes"]) for one in aws["instances"] if one["account"] not in closed)
+
+
+def ask_for(screen: Terminal, instance: str) -> None:
+    """From the first frame to the key that plans the acquisition of an instance's root disk."""
     screen.until("payments-prod", seconds=60)
-    screen.keys("2")
-    screen.until("eligible", disk)
-    screen.keys("/")
-    screen.write(disk)
-    screen.until("2 of 23")  # the instance and its disk: everything that matches has come
+    screen.keys("2", "/")
+    screen.write(instance)
+    screen.until(f"2 of {everything()}")  # the instance and its disk, when all that there is has come
     screen.keys("Enter", "Home", "Down", "a")
+
+
+def to_the_plan(screen: Terminal, instance: str) -> None:
+    ask_for(screen, instance)
     screen.until("ec2:CreateSnapshot", "Approve")
 
 
@@ -91,13 +102,7 @@ def test_leaving_goes_on_and_coming_back_finds_it(home: Path) -> None:
 
 def test_an_untagged_disk_is_refused_in_words_and_nothing_happens(home: Path) -> None:
     with Terminal([JUMPBAG, "demo"], environment(home), 132, 40) as screen:
-        screen.until("payments-prod", seconds=60)
-        screen.keys("2")
-        screen.until("web-02", "not tagged")
-        screen.keys("/")
-        screen.write("web-02")
-        screen.until("2 of 23")
-        screen.keys("Enter", "Home", "Down", "a")
+        ask_for(screen, "web-02")
         screen.until("refused", "ask the owner", "Nothing was changed")
         screen.keys("Escape")
         screen.until("1 Accounts")
