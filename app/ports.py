@@ -79,15 +79,16 @@ class StepContext:
     """What a step may know: the case, its acquisition, the outputs of finished steps by step id.
 
     ``head`` is the SHA-256 of the step's custody intent line, the witness tag ``jumpbag:head``;
-    "" while looking for what an earlier try made. ``heads`` are those of all intents that the step has had: what
-    carries none of them was not made by us, whatever its other tags say.
+    "" while looking for what an earlier try made. ``heads`` are those of the step's intents of which it is not
+    known whether they took effect, with the time of each: what carries none of them, or was made at another
+    time, was not made by us, whatever its other tags say.
     """
 
     case: str
     acquisition: str
     head: str
     outputs: Mapping[str, Mapping[str, Any]]
-    heads: frozenset[str] = frozenset()
+    heads: Mapping[str, datetime] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

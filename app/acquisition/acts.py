@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.acquisition.desk import Desk
+from app.acquisition.desk import Desk, happened
 from app.acquisition.evidence import whole
 from app.acquisition.record import History
 from app.credentials.broker import Holding
-from app.faults import Broken, CredentialExpired, Denied, Fault, Gone
+from app.faults import Broken, CredentialExpired, Denied, Fault, Gone, Unavailable, Untrusted
 from app.model import Step
 from app.ports import Grant, Made
 
 _POLL_S = (0.5, 10.0)
+_UNCERTAIN = (Unavailable, Untrusted, Broken)
+"""Faults of a call that may have taken effect nevertheless: no answer came, or none that can be believed."""
 WELL = {"error": None, "next": None}  # what was said of trouble is over: something has moved
 
 
@@ -95,7 +97,9 @@ class Acts:
             made = await desk.provider(history).actuator.perform(step, context, grant)
         except Exception as error:
             fault = error if isinstance(error, Fault) else Fault(f"{step.call} ended in {type(error).__name__}")
-            desk.record.failed(intent, f"{step.title} failed: {fault.message}", fault)
+            uncertain = isinstance(fault, _UNCERTAIN) or not isinstance(error, Fault)
+            params = {"step": step.id, "uncertain": True} if uncertain else None
+            desk.record.failed(intent, f"{step.title} failed: {fault.message}", fault, params=params)
             raise
         desk.record.result(
             intent,
@@ -118,7 +122,29 @@ class Acts:
             **{**self._desk.where(history, step), "resource": found.resource},
         )
 
+    async def look(self, history: History, step: Step) -> dict[str, Any]:
+        """Whether an act in doubt took effect: adopted if it did; it is not performed if it did not."""
+        desk = self._desk
+        if not history.doubtful(step.id):
+            return {}
+        holding = desk.holding(history, step)
+        await holding.ensure()
+        actuator, context = desk.provider(history).actuator, desk.context(history, step)
+        found = await desk.again(holding, lambda: actuator.find(step, context, holding.current()))
+        if found is not None:
+            self._adopt(history, step, found)
+            return found.output
+        desk.record.fact(
+            "case.note",
+            f"Step {step.id} of {history.id} ({step.title}) was looked for and has not taken effect.",
+            params={"note": "not there", "step": step.id},
+            **desk.where(history, step),
+        )
+        return {}
+
     async def wait(self, history: History, step: Step) -> dict[str, Any]:
+        if happened(history.plan, step, history.made):
+            return {}  # what it waited for has been used since, and may be gone by now
         desk = self._desk
         holding = desk.holding(history, step)
         pause, ceiling = _POLL_S

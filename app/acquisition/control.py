@@ -19,6 +19,7 @@ class Control:
         self._paused = False
         self._hold = False
         self._waiting = False
+        self.gave_up = False
         self._news = asyncio.Event()
 
     def _set(self, **flags: bool) -> None:
@@ -35,6 +36,11 @@ class Control:
     def cancel(self) -> None:
         self._set(cancel=True)
 
+    def give_up(self) -> None:
+        """What is still to be taken back is left as it is."""
+        self.gave_up = True
+        self._set(waiting=False)
+
     def hold(self) -> None:
         self._set(hold=True)
 
@@ -45,6 +51,11 @@ class Control:
         """Let the step try again."""
         if self._waiting:
             self._set(waiting=False)
+
+    @property
+    def waiting(self) -> bool:
+        """Whether it waits for credentials."""
+        return self._waiting
 
     @property
     def stopped(self) -> str:

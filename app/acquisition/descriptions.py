@@ -42,17 +42,16 @@ class Descriptions:
         async with holding.kept():
             grant = await holding.ensure()
             try:
-                bag, gaps = await whole(self._collected(history, step))
+                gaps = await whole(self._collected(history, step))
             except CredentialExpired as fault:
                 await holding.expired(grant.lease, fault)
-                bag, gaps = await whole(self._collected(history, step))
-        self._sealable[item] = await asyncio.to_thread(write_file_bag, bag)
+                gaps = await whole(self._collected(history, step))
         if gaps:
             missing = "; ".join(f"{visible(gap.name)}: {visible(gap.gap)}" for gap in gaps)
             desk.board.step(history.id, step.id, note=f"not there: {missing}")
         return {"item": item}
 
-    async def _collected(self, history: History, step: Step) -> tuple[FileBag, list[Part]]:
+    async def _collected(self, history: History, step: Step) -> list[Part]:
         """From the intent to its outcome."""
         desk, item = self._desk, history.items[step.item]
         desk.permit(history, step)
@@ -85,7 +84,8 @@ class Descriptions:
             desk.record.failed(intent, f"{step.title} failed: {fault.message}", fault)
             raise
         self._done(intent, step, bag, gaps)
-        return bag, gaps
+        self._sealable[item] = await asyncio.to_thread(write_file_bag, bag)
+        return gaps
 
     def _done(self, intent: Entry, step: Step, bag: FileBag, gaps: list[Part]) -> None:
         said = f" {len(gaps)} parts do not exist or cannot be had now." if gaps else ""

@@ -11,7 +11,7 @@ from app.acquisition.board import Board
 from app.acquisition.evidence import Places
 from app.acquisition.record import History, Record
 from app.case.folder import CaseFolder
-from app.clock import Clock
+from app.clock import Clock, parse_stamp
 from app.credentials.broker import Broker, Holding
 from app.faults import Broken, CredentialExpired
 from app.model import Plan, Step
@@ -57,7 +57,7 @@ class Desk:
     def context(self, history: History, step: Step, head: str = "") -> StepContext:
         """What a step may know of itself and the others."""
         outputs = {step: made.output for step, made in history.made.items()}
-        heads = frozenset(history.heads.get(step.id, ()))
+        heads = {head: parse_stamp(ts) for head, ts in history.heads.get(step.id, {}).items()}
         return StepContext(self.case.id, history.id, head, outputs, heads)
 
     def where(self, history: History, step: Step) -> dict[str, str]:
@@ -93,9 +93,9 @@ class Desk:
 
 
 def happened(plan: Plan, step: Step, made: Container[str]) -> bool:
-    """Whether the signed log shows that the plan went past ``step``: a later act of it has been done.
+    """Whether the signed log shows that a wait was over: a later act on what it waited for has been done.
 
     ``made`` holds the ids of the acts whose results are in the log.
     """
     later = plan.steps[plan.steps.index(step) + 1 :]
-    return any(one.kind == "act" and one.id in made for one in later)
+    return any(one.kind == "act" and one.of == step.of and one.id in made for one in later)

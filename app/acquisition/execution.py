@@ -1,4 +1,4 @@
-"""What the engine calls: one step behind its gate, and the end of an attempt."""
+"""What the engine calls for each step: it runs behind its gate, is tried again, waits, or fails as data."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from app.acquisition.board import Board
 from app.acquisition.control import Control
 from app.acquisition.engine import Outcome
 from app.acquisition.gates import Gates
-from app.acquisition.record import AGENT, History, Record
+from app.acquisition.record import History, Record
 from app.acquisition.steps import StepRunner
 from app.clock import Clock
-from app.faults import ApprovalEnded, CredentialNeeded, Fault, StorageFull, from_data
+from app.faults import ApprovalEnded, CredentialNeeded, Fault, StorageFull
 from app.model import State, Step
 
 log = logging.getLogger("jumpbag.acquisition")
@@ -46,12 +46,18 @@ class Execution:
         history = self._record.histories.get(acq)
         if history is None or attempt != history.attempt or not history.running:
             return {"outcome": "superseded"}  # the engine's rows are older than the signed log, or not ours
-        return await self._run(history, history.plan.step(step_id), undoing=False)
+        step = history.plan.step(step_id)
+        outcome = await self.run(history, step, undoing=False)
+        if step.undoes and outcome["outcome"] == "failed":
+            # What is to be read does not depend on it: evidence first. The end of the attempt tries again.
+            return {"outcome": "ok", "output": {}, "put_off": True}
+        return outcome
 
-    async def _run(self, history: History, step: Step, *, undoing: bool) -> Outcome:
+    async def run(self, history: History, step: Step, *, undoing: bool, look: bool = False) -> Outcome:
         """Until the step is done, has failed, or the acquisition is cancelled.
 
-        ``undoing``: the acquisition is cancelled already, and this takes back what it had done.
+        ``undoing``: the attempt is at its end, and this takes back what it had done; ``look``: an act in doubt is
+        only looked for.
         """
         acq, control = history.id, self._gates.of(history.id)
         tries = 0
@@ -59,13 +65,17 @@ class Execution:
             self._gates.hold_unapproved(history)
             if await control.gate(undoing=undoing) == "cancel":
                 return {"outcome": "cancelled"}
+            if undoing and control.gave_up:
+                gave_up = Fault("it was given up", next="see what the summary says is left")
+                return self._failed(acq, step.id, gave_up)
             if not self._gates.approved(history):
                 if undoing:
-                    return self._failed(acq, step.id, ApprovalEnded(f"the approval of {acq} has ended"))
+                    self._ask_again(history)
                 continue
             self._show(history, step, tries, undoing=undoing)
             try:
-                output = await self._interruptible(control, self._runner.run(history, step), undoing=undoing)
+                work = self._runner.look if look else self._runner.run
+                output = await self._interruptible(control, work(history, step), undoing=undoing)
             except asyncio.CancelledError:
                 if not control.stops(undoing=undoing):
                     raise  # the loop itself is closing
@@ -75,7 +85,9 @@ class Execution:
             except ApprovalEnded:
                 continue
             except CredentialNeeded as fault:
-                self._wait_for_credentials(acq, control, fault)
+                if step.undoes and not undoing:
+                    return self._failed(acq, step.id, fault)
+                self._wait_for_credentials(history, control, fault)
                 continue
             except Fault as fault:
                 tries += 1
@@ -133,13 +145,31 @@ class Execution:
                 await asyncio.wait({task})
                 return task.result()
 
-    def _wait_for_credentials(self, acq: str, control: Control, fault: CredentialNeeded) -> None:
+    def _ask_again(self, history: History) -> None:
+        """The approval ended before everything was taken back: whoever cancelled is asked to say so once more."""
+        self._gates.of(history.id).hold()
+        self._board.set(
+            history.id,
+            state="interrupted",
+            error=f"the approval ended {history.valid_until}, and something is still to be taken back",
+            next=f"cancel {history.id} again: that approves taking it back",
+            rate=None,
+            eta_s=None,
+        )
+
+    def _wait_for_credentials(self, history: History, control: Control, fault: CredentialNeeded) -> None:
+        acq = history.id
         control.wait_for_credentials()
+        what_next = fault.next or "renew the credentials, then resume"
+        if history.wish == "cancel":
+            what_next = (
+                f"renew the credentials; it tries again by itself. To leave it as it is, cancel {acq} again"
+            )
         self._board.set(
             acq,
             state="waiting_for_credentials",
             error=fault.message,
-            next=fault.next or "renew the credentials, then resume",
+            next=what_next,
             rate=None,
             eta_s=None,
         )
@@ -159,91 +189,6 @@ class Execution:
     def _failed(self, acq: str, step_id: str, fault: Fault) -> Outcome:
         self._board.step(acq, step_id, state="failed", note=fault.message)
         return {"outcome": "failed", "fault": fault.data(), "step": step_id}
-
-    # -- the end of an attempt ------------------------------------------------------------------------
-
-    async def finish(self, acq: str, attempt: int, outcome: Outcome) -> Outcome:
-        """The end of an attempt, recorded once. A cancelled acquisition first takes back what is in force."""
-        history = self._record.histories.get(acq)
-        if history is None or outcome["outcome"] == "superseded" or attempt != history.attempt:
-            return outcome
-        missing = [item for item in history.items.values() if item not in self._record.items]
-        if outcome["outcome"] == "ok" and missing:
-            unsealed = Fault(
-                f"{acq} came to its end without sealing {', '.join(missing)}",
-                next="resume it: what is missing is done",
-            )
-            outcome = {"outcome": "failed", "fault": unsealed.data()}
-        state = _ended({"ok": "done"}.get(outcome["outcome"], outcome["outcome"]))
-        if history.finished is not None and (history.finished, state) != ("failed", "cancelled"):
-            return outcome
-        if state == "cancelled":
-            await self._take_back(history)
-        fault = from_data(outcome["fault"]) if "fault" in outcome else None
-        self._record_end(history, attempt, state, fault)
-        fields: dict[str, Any] = {"state": state, "rate": None, "eta_s": None, "percent": None}
-        if fault is not None:
-            fields |= {"error": fault.message, "next": fault.next or "resume it when the cause is mended"}
-            if self._runner.owed(history):
-                fields["next"] += "; or cancel it: that takes back what is shared or only for transport"
-        elif state == "done":
-            fields |= {"error": None, "next": None, "step_no": len(history.plan.steps)}
-        else:
-            fields |= {"error": None, "next": self._left_behind(history, state).strip() or None}
-        self._board.set(acq, **fields)
-        self._runner.release(history)
-        return outcome
-
-    def owes(self, history: History) -> bool:
-        """Whether something is in force that a cancelled acquisition takes back."""
-        return bool(self._runner.owed(history))
-
-    async def _take_back(self, history: History) -> None:
-        for step in self._runner.owed(history):
-            await self._run(history, step, undoing=True)
-
-    def _record_end(self, history: History, attempt: int, state: State, fault: Fault | None) -> None:
-        broker = self._runner.desk.broker
-        params: dict[str, Any] = {"state": state, "attempt": attempt}
-        if fault is not None:
-            params["fault"] = {key: value for key, value in fault.data().items() if value}
-        if history.leases:
-            params["leases"] = [broker.usage(lease) for lease in history.leases]
-        self._record.fact(
-            "acquisition.finish",
-            f"{history.id} is {state}"
-            + (f": {fault.message}." if fault else ".")
-            + self._left_behind(history, state),
-            actor=AGENT,
-            acq=history.id,
-            item=next(iter(history.items.values())) if state == "done" and len(history.items) == 1 else None,
-            params=params,
-        )
-
-    def _left_behind(self, history: History, state: str) -> str:
-        """What a stopped acquisition leaves: said, never silently deleted."""
-        if state == "done":
-            return ""
-        plan = history.plan
-        undone = {step.undoes for step in plan.steps if step.undoes and step.id in history.made}
-        kept = [
-            made.resource
-            for step, made in history.made.items()
-            if plan.step(step).op in ("snapshot.create", "snapshot.copy") and step not in undone
-        ]
-        said = f" Kept in the cloud: {', '.join(kept)}." if kept else ""
-        for step in self._runner.owed(history):
-            said += f" Not taken back: step {step.undoes}, {plan.step(step.undoes).title}."
-        for item in history.items.values():
-            if self._runner.desk.case.partial(item).exists():
-                said += f" Partial data stays in .{item}.partial."
-        return said
-
-
-def _ended(state: str | None) -> State:
-    if state == "done":
-        return "done"
-    return "cancelled" if state == "cancelled" else "failed"
 
 
 def _local(error: OSError) -> Fault:

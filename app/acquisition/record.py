@@ -46,7 +46,12 @@ class History:
     blocks: dict[str, int] = field(default_factory=dict)  # evidence id -> read so far
     sealing: dict[str, str] = field(default_factory=dict)  # evidence id -> tag manifest of its newest intent
     leases: list[str] = field(default_factory=list)  # issued for it, in order
-    heads: dict[str, set[str]] = field(default_factory=dict)  # step -> SHA-256 of the intents that it had
+    heads: dict[str, dict[str, str]] = field(default_factory=dict)  # step -> intents in doubt: SHA-256 -> time
+    lost: list[str] = field(default_factory=list)  # made, and found unusable since
+
+    def doubtful(self, step: str) -> bool:
+        """Whether a call of that step may have taken effect without our knowing."""
+        return step not in self.made and bool(self.heads.get(step))
 
     @property
     def running(self) -> bool:
@@ -75,6 +80,7 @@ class Record:
         self._model = model
         self._highest = {"A": 0, "E": 0, "L": 0}
         self._collected: dict[str, int] = {}  # evidence id -> bytes of its files
+        self._doubts: dict[str, tuple[History, str, str]] = {}  # corr of an act's intent -> its step and hash
         self._watchers: list[Callable[[dict[str, Any]], None]] = []
 
     # -- reading back ---------------------------------------------------------------------------
@@ -110,10 +116,23 @@ class Record:
         self._state()
 
     def _headed(self, body: dict[str, Any] | None, sha256: str) -> None:
-        """The hash of an act's intent is the witness tag of whatever that act makes."""
+        """The hash of an act's intent is the witness tag of whatever that act makes.
+
+        It is believed only while it is in doubt whether the call took effect: a refused call shows its tags to
+        everybody who reads the cloud's own record.
+        """
         history = self.histories.get(body.get("acq", "")) if body else None
-        if body and history is not None and body["phase"] == "intent":
-            history.heads.setdefault(body.get("params", {}).get("step", ""), set()).add(sha256)
+        if body and history is not None and body["phase"] == "intent" and body["op"].startswith("snapshot."):
+            step = body.get("params", {}).get("step", "")
+            history.heads.setdefault(step, {})[sha256] = body["ts"]
+            self._doubts[body["corr"]] = (history, step, sha256)
+
+    def _settled(self, body: dict[str, Any]) -> None:
+        """An outcome: what was refused for certain did not happen; else the doubt stays."""
+        if body["phase"] == "failed" and body["corr"] in self._doubts:
+            history, step, sha256 = self._doubts.pop(body["corr"])
+            if not body.get("params", {}).get("uncertain"):
+                history.heads.get(step, {}).pop(sha256, None)
 
     def _state(self) -> None:
         self._model.fact(
@@ -137,6 +156,7 @@ class Record:
             letter, _, number = str(name).partition("-")
             if letter in self._highest and number.isdigit():
                 self._highest[letter] = max(self._highest[letter], int(number))
+        self._settled(body)
         handler = getattr(self, "_on_" + body["op"].replace(".", "_"), None)
         if handler is not None:
             handler(body)
@@ -192,8 +212,11 @@ class Record:
     def _on_act(self, body: dict[str, Any]) -> None:
         if body["phase"] == "result" and "acq" in body:
             params = body.get("params", {})
-            made = Made(body["resource"], dict(params.get("output", {})), body.get("request_id"))
-            self.histories[body["acq"]].made[params["step"]] = made
+            history = self.histories[body["acq"]]
+            history.made[params["step"]] = Made(
+                body["resource"], dict(params.get("output", {})), body.get("request_id")
+            )
+            history.heads.pop(params["step"], None)
 
     _on_snapshot_create = _on_snapshot_copy = _on_snapshot_share = _on_snapshot_unshare = _on_act
     _on_snapshot_lock = _on_snapshot_delete = _on_act
@@ -202,11 +225,17 @@ class Record:
         params = body.get("params", {})
         if "acq" not in body:
             return
-        made = self.histories[body["acq"]].made
+        history = self.histories[body["acq"]]
         if params.get("note") == "adopted":
-            made[params["step"]] = Made(body["resource"], dict(params["output"]), None)
+            history.made[params["step"]] = Made(body["resource"], dict(params["output"]), None)
+            history.heads.pop(params["step"], None)
         elif params.get("note") == "unusable":
-            made.pop(params["step"], None)
+            history.lost.append(body["resource"])
+            for step in history.plan.to_do_again(params["step"], frozenset(history.made)):
+                history.made.pop(step, None)
+                history.heads.pop(step, None)
+        elif params.get("note") == "not there":
+            history.heads.pop(params["step"], None)
 
     def _on_evidence_seal(self, body: dict[str, Any]) -> None:
         history = self.histories.get(body.get("acq", ""))

@@ -9,8 +9,8 @@ from typing import Any
 
 from app.acquisition.board import Board
 from app.acquisition.control import Control
+from app.acquisition.ending import Ending, ended
 from app.acquisition.engine import Engine
-from app.acquisition.execution import Execution
 from app.acquisition.gates import Gates
 from app.acquisition.record import History, Record, plan_text
 from app.clock import Clock, stamp
@@ -24,16 +24,16 @@ class Acquisitions:
     """All acquisitions of the case, in the agent's loop."""
 
     def __init__(
-        self, record: Record, board: Board, gates: Gates, execution: Execution, engine: Engine, clock: Clock
+        self, record: Record, board: Board, gates: Gates, ending: Ending, engine: Engine, clock: Clock
     ) -> None:
         self._record = record
         self._board = board
         self._gates = gates
-        self._execution = execution
+        self._ending = ending
         self._engine = engine
         self._clock = clock
         self._stopping = False
-        self._ending: set[asyncio.Task[Any]] = set()
+        self._tasks: set[asyncio.Task[Any]] = set()
 
     # -- what users ask for ------------------------------------------------------------------------
 
@@ -96,7 +96,11 @@ class Acquisitions:
         """Go on: after a pause, a failure, an interruption, or now rather than later with credentials."""
         history, control = self._known(acq)
         if history.finished in ("done", "cancelled") or history.wish == "cancel":
-            raise Refused(f"{acq} is {history.finished or 'being cancelled'}", next="plan a new acquisition")
+            owes = history.wish == "cancel" and self._ending.owes(history)
+            what_next = (
+                f"to take back what is left of it, cancel {acq} again" if owes else "plan a new acquisition"
+            )
+            raise Refused(f"{acq} is {history.finished or 'being cancelled'}", next=what_next)
         if history.attempt == 0:  # the agent ended between the approval and the start
             if not self._gates.approved(history):
                 self._approve(acq, history.plan, actor, reason or "approved again to start")
@@ -128,12 +132,15 @@ class Acquisitions:
         return self._board.row(acq).state
 
     async def cancel(self, acq: str, actor: str, reason: str) -> str:
+        """Stop, and take back what is in force. Said again, it tries again; said while that waits, it is given up."""
         history, control = self._known(acq)
-        if history.finished in ("done", "cancelled"):
+        owes = self._ending.owes(history)
+        if history.finished == "done" or (history.finished == "cancelled" and not owes):
             raise Refused(f"{acq} is {history.finished}", next="nothing to cancel")
-        if self._execution.owes(history) and not self._gates.approved(history):
+        if owes and not self._gates.approved(history):
             self._approve(acq, history.plan, actor, "approved again to take back what is in force")
-        if history.wish != "cancel":
+        under_way = history.wish == "cancel" and history.finished != "cancelled"
+        if not under_way:
             self._record.fact(
                 "acquisition.cancel", f"{actor} cancelled {acq}.", actor=actor, acq=acq, params={"reason": reason}
             )
@@ -142,17 +149,23 @@ class Acquisitions:
                 control.cancel()
             else:
                 await self._end(history)
+        elif control.waiting:
+            control.give_up()
+        else:
+            control.resume()
         return "cancelled" if history.finished == "cancelled" else self._board.row(acq).state
 
     async def _end(self, history: History) -> None:
         """Cancel what does not run any more. Taking things back may take a while: it goes on by itself."""
         control = self._gates.renew(history.id)
         control.cancel()
-        ending = asyncio.create_task(self._execution.finish(history.id, history.attempt, {"outcome": "cancelled"}))
-        self._ending.add(ending)
-        ending.add_done_callback(self._ending.discard)
-        if not self._execution.owes(history):
-            await ending
+        if self._ending.owes(history):
+            self._board.set(history.id, state="running", step="undoing", error=None, next=None)
+        work = asyncio.create_task(self._ending.finish(history.id, history.attempt, {"outcome": "cancelled"}))
+        self._tasks.add(work)
+        work.add_done_callback(self._tasks.discard)
+        if not self._ending.owes(history):
+            await work
 
     async def let_go(self, acq: str, lease: str, actor: str) -> None:
         """Pause what runs under a lease that is about to be revoked, until nothing signs with it any more."""
@@ -204,11 +217,11 @@ class Acquisitions:
     def _restored(self, history: History, control: Control) -> tuple[State, dict[str, Any]]:
         last = history.plan.steps[-1]
         if history.finished is not None:
-            ended: dict[str, Any] = {"step": last.title, "step_no": len(history.plan.steps)}
+            shown: dict[str, Any] = {"step": last.title, "step_no": len(history.plan.steps)}
             if history.error:
                 fault = from_data(history.error)
-                ended |= {"error": fault.message, "next": fault.next, "step": "stopped"}
-            return _as_ended(history.finished), ended
+                shown |= {"error": fault.message, "next": fault.next, "step": "stopped"}
+            return ended(history.finished), shown
         if history.attempt == 0:
             return "interrupted", {"error": "it was approved, but never started", "next": "resume starts it"}
         if history.wish == "cancel":
@@ -251,7 +264,7 @@ class Acquisitions:
                 f"{acq} could not be kept running", next="see the agent's log (`jumpbag info`), then resume it"
             )
             attempt = self._record.histories[acq].attempt
-            await self._execution.finish(acq, attempt, {"outcome": "failed", "fault": fault.data()})
+            await self._ending.finish(acq, attempt, {"outcome": "failed", "fault": fault.data()})
 
     def stop(self) -> None:
         """Close every gate; running transfers end, nothing is marked as failed."""
@@ -262,7 +275,3 @@ class Acquisitions:
     def busy(self) -> int:
         """Acquisitions that would go on if nobody looked."""
         return sum(1 for row in self._board.rows() if row.state not in ENDED | {"interrupted", "paused"})
-
-
-def _as_ended(state: str | None) -> State:
-    return "done" if state == "done" else "cancelled" if state == "cancelled" else "failed"

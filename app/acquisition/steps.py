@@ -7,7 +7,7 @@ from typing import Any
 
 from app.acquisition.acts import Acts
 from app.acquisition.descriptions import Descriptions
-from app.acquisition.desk import Desk, happened
+from app.acquisition.desk import Desk
 from app.acquisition.images import Images
 from app.acquisition.record import History
 from app.model import Step
@@ -49,13 +49,9 @@ class StepRunner:
         """
         plan = history.plan
         for earlier in plan.steps[: plan.steps.index(step)]:
-            if earlier.kind == "act" and earlier.id not in history.made:
+            if earlier.kind == "act" and not earlier.undoes and earlier.id not in history.made:
                 await self._acts.act(history, earlier)
-            elif (
-                earlier.kind == "wait"
-                and earlier.id not in history.made
-                and not happened(plan, earlier, history.made)
-            ):
+            elif earlier.kind == "wait" and earlier.id not in history.made:
                 await self._acts.wait(history, earlier)
             elif (
                 earlier.kind == "download"
@@ -64,10 +60,18 @@ class StepRunner:
             ):
                 await self._images.download(history, earlier)
 
+    async def look(self, history: History, step: Step) -> dict[str, Any]:
+        """Whether an act in doubt took effect (see :meth:`Acts.look`)."""
+        return await self._acts.look(history, step)
+
     def owed(self, history: History) -> list[Step]:
-        """Steps that take something back which is in force: what a cancelled acquisition still has to do."""
+        """Steps that take something back which is in force, or may be: what is still to be done in the end."""
         made = history.made
-        return [s for s in history.plan.steps if s.undoes and s.undoes in made and s.id not in made]
+        return [
+            step
+            for step in history.plan.steps
+            if step.undoes and step.id not in made and (step.undoes in made or history.doubtful(step.undoes))
+        ]
 
     def release(self, history: History) -> None:
         """The acquisition has ended: its leases are dropped."""

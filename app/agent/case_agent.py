@@ -16,6 +16,7 @@ import msgspec
 
 from app.acquisition.board import Board
 from app.acquisition.desk import Desk
+from app.acquisition.ending import Ending
 from app.acquisition.execution import Execution
 from app.acquisition.gates import Gates
 from app.acquisition.record import Record
@@ -128,7 +129,7 @@ class CaseAgent:
         self.broker = Broker({name: p.identity for name, p in providers.items()}, record, self._model, self.clock)
         holder.append(self.broker)
         self.browse = Browse(providers, self.broker, record, self._model, self.clock)
-        self._planning = Planning(case, self.browse, providers)
+        self._planning = Planning(case, self.browse, providers, self.clock)
         board = self._board = Board(self._model, self.clock)
         gates = Gates(board, self.clock)
         work = self._locations.work(case.log)
@@ -137,8 +138,9 @@ class CaseAgent:
         self._providers = providers
         await recover.close_intents(record, runner, self.clock)
         execution = Execution(record, board, runner, gates, self.clock)
-        engine = Engine(case.engine, case.log, execution.steps, execution.execute, execution.finish)
-        self.acquisitions = Acquisitions(record, board, gates, execution, engine, self.clock)
+        ending = Ending(record, board, runner, execution)
+        engine = Engine(case.engine, case.log, execution.steps, execution.execute, ending.finish)
+        self.acquisitions = Acquisitions(record, board, gates, ending, engine, self.clock)
         self.acquisitions.restore()
         self._engine = engine
         await engine.launch()

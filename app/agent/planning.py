@@ -11,6 +11,7 @@ from app.acquisition.service import Acquisitions
 from app.agent.browse import Browse
 from app.agent.storage import storage_report
 from app.case.folder import CaseFolder
+from app.clock import Clock
 from app.credentials.policy import with_leases
 from app.faults import CredentialExpired, Refused, Usage
 from app.model import Account, Plan, PlanWarning, Resource
@@ -18,17 +19,20 @@ from app.ports import Grant, PlanRequest, Provider
 from app.text import visible
 
 _KINDS = {"disk": "volume", "instance": "instance"}
+_FRESH_S = 900.0
+"""An older plan is made anew before it is approved: what it rests on may have changed."""
 _LONGEST_LOCK = 36500  # days: LockSnapshot takes 1 to 36,500 (EC2 API Reference, LockDuration)
 
 
 class Planning:
     """Reads only, until :meth:`acquire`."""
 
-    def __init__(self, case: CaseFolder, browse: Browse, providers: dict[str, Provider]) -> None:
+    def __init__(self, case: CaseFolder, browse: Browse, providers: dict[str, Provider], clock: Clock) -> None:
         self._case = case
         self._browse = browse
         self._providers = providers
-        self._shown: dict[str, Plan] = {}
+        self._clock = clock
+        self._shown: dict[str, tuple[float, Plan]] = {}
 
     async def plan(self, kind: str, target: str, route: str, lock_days: int, actor: str) -> tuple[Plan, str]:
         """A fresh plan for a target, and its digest. Changes nothing."""
@@ -47,7 +51,7 @@ class Planning:
         plan = with_leases(plan, provider.identity.role, *await provider.identity.lifetime(asked))
         plan = self._with_storage(plan)
         _, digest = plan_text(plan)
-        self._shown[digest] = plan
+        self._shown[digest] = self._clock.monotonic(), plan
         return plan, digest
 
     async def _target(self, kind: str, target: str, actor: str) -> tuple[Resource, Account]:
@@ -98,9 +102,8 @@ class Planning:
         actor: str,
     ) -> dict[str, Any]:
         """Approve and start. With ``digest``: exactly the plan that was shown, or nothing."""
-        if digest is not None and digest in self._shown:
-            plan = self._shown[digest]
-        else:
+        made, plan = self._shown.get(digest or "", (0.0, None))
+        if plan is None or self._clock.monotonic() - made > _FRESH_S:
             plan, fresh = await self.plan(kind, target, route, lock_days, actor)
             if digest is not None and fresh != digest:
                 raise Refused("the plan has changed since it was shown", next="read the new plan, then approve it")

@@ -6,6 +6,7 @@ A plan is data: it is signed into the custody log when it is approved and read b
 
 from __future__ import annotations
 
+from collections.abc import Container
 from typing import Any, Literal
 
 import msgspec
@@ -162,6 +163,25 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
             if step.id == step_id:
                 return step
         raise KeyError(step_id)
+
+    def to_do_again(self, step_id: str, made: Container[str]) -> list[str]:
+        """The acts to be done again when the product of ``step_id`` is lost; ``made`` are those done so far.
+
+        Those that work on it or on such a product; and what it is made from, where that has been taken back.
+        """
+        acts = [step for step in self.steps if step.kind == "act"]
+        found: set[str] = set()
+        more = {step_id}
+        while not more <= found:
+            found |= more
+            sources = {step.of for step in acts if step.id in found}
+            more = {step.id for step in acts if step.of in found or step.undoes in found}
+            for undo in acts:
+                if undo.undoes and undo.id in made:
+                    undone = self.step(undo.undoes)
+                    if undone.id in sources or undone.of in sources:
+                        more |= {undo.id, undone.id}
+        return [step.id for step in self.steps if step.id in found]
 
     def lease(self, key: str) -> LeaseSpec:
         """The lease of that key; KeyError if there is none."""

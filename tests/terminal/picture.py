@@ -1,6 +1,7 @@
 """The picture in the README: ``python -m tests.terminal.picture FILE``.
 
-It is the product at work, not a drawing: the shipped scenario, a real agent, one disk sealed, one on its way.
+It is the product at work, not a drawing: the shipped scenario, a real agent, a disk that is sealed, and a whole
+instance that is being read in the forensics account.
 """
 
 from __future__ import annotations
@@ -41,12 +42,15 @@ async def picture(folder: Path) -> str:
         try:
             await client.call("inventory.refresh", {"scope": "resources", "wait": True})
             feed = Feed(made.case.read_model)
-            disks = {r.name: r.id for r in (feed.poll() or feed.snapshot).resources if r.kind == "volume"}
-            first = await _acquire(client, disks["bastion:/dev/xvda"])
+            known = {one.name: one.id for one in (feed.poll() or feed.snapshot).resources}
+            first = await _acquire(client, "disk", known["web-01:/dev/xvda"], "direct")
             await _until(feed, first, lambda row: row.state == "done")
-            await asyncio.to_thread(clouds.faults, latency_ms=[400, 900])
-            second = await _acquire(client, disks["web-01:/dev/xvda"])
-            await _until(feed, second, lambda row: (row.bytes_done or 0) > 8 << 20)
+            second = await _acquire(client, "instance", known["app-01"], "copy")
+            await _until(feed, second, lambda row: row.step.startswith("Take the share"))
+            await asyncio.to_thread(clouds.faults, latency_ms=[900, 1600])
+            await _until(
+                feed, second, lambda row: row.step.startswith("Read ") and (row.bytes_done or 0) > 1 << 20
+            )
             bench = Workbench(
                 made.case.path,
                 made.case.read_model,
@@ -59,7 +63,7 @@ async def picture(folder: Path) -> str:
                 async with asyncio.timeout(20):
                     while bench.link.state != "attached" or not bench.snapshot.resources:
                         await pilot.pause(0.05)
-                await pilot.press("2", *["down"] * 10)
+                await pilot.press("2", *["down"] * 4)
                 await pilot.pause(1.5)
                 return bench.export_screenshot(title="jumpbag IR-42")
         finally:
@@ -67,8 +71,8 @@ async def picture(folder: Path) -> str:
             await client.ended()
 
 
-async def _acquire(client: AgentClient, volume: str) -> str:
-    told = await client.call("acquire", {"kind": "disk", "target": volume, "route": "auto", "reason": "SEC-981"})
+async def _acquire(client: AgentClient, kind: str, target: str, route: str) -> str:
+    told = await client.call("acquire", {"kind": kind, "target": target, "route": route, "reason": "SEC-981"})
     return str(told["acquisition"])
 
 

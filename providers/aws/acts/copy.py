@@ -8,7 +8,6 @@ the same lease, valid for an hour. It holds a session token, so no parameters ar
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 from app.faults import Gone, Untrusted, Usage
@@ -16,10 +15,10 @@ from app.model import Step
 from app.ports import Grant, Made, StepContext
 from app.text import visible
 from providers.aws import arns, tags
-from providers.aws.acts.sending import LOOKS, Request, Sender, started
+from providers.aws.acts.sending import LOOKS, Request, Sender, only
 from providers.aws.clients import keys_of, request_id
 from providers.aws.faults import Call
-from providers.aws.outputs import NO_VOLUME, described, snapshot_of, volume_of
+from providers.aws.outputs import described, snapshot_of, volume_of
 
 
 class Copy:
@@ -89,11 +88,12 @@ class Copy:
 
     async def _look(self, step: Step, context: StepContext, grant: Grant) -> Made | None:
         volume, key = volume_of(step), _key(step)
-        found: list[tuple[datetime, Made]] = []
+        found: list[Made] = []
         async for entry, request in self._sender.tagged(step, context, grant, volume):
-            if entry.get("VolumeId") in (volume, NO_VOLUME) and entry.get("State") != "error":
-                found.append((started(entry), _described(entry, volume, key, request)))
-        return min(found, key=lambda pair: pair[0])[1] if found else None
+            # A copy shows no volume (EBS User Guide, "Copy a snapshot"): what shows the disk is an original.
+            if entry.get("VolumeId") != volume and entry.get("State") != "error":
+                found.append(_described(entry, volume, key, request))
+        return only(found, step)
 
 
 def _begun(step: Step, answer: dict[str, Any]) -> Made:

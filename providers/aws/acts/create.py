@@ -7,14 +7,13 @@ and step. What carries them is adopted; a lost answer is followed by a look for 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 from app.faults import Broken, Untrusted, Usage
 from app.model import Step
 from app.ports import Grant, Made, StepContext
 from providers.aws import arns, readings, tags
-from providers.aws.acts.sending import LOOKS, Request, Sender, started
+from providers.aws.acts.sending import LOOKS, Request, Sender, only
 from providers.aws.clients import request_id
 from providers.aws.faults import Call
 from providers.aws.outputs import described, volume_of
@@ -35,7 +34,7 @@ class Create:
         }
 
     async def find(self, step: Step, context: StepContext, grant: Grant) -> Made | None:
-        """The first that carries this step's tags and has not failed: whoever copies our tags comes later."""
+        """The one that carries this step's tags and has not failed; Untrusted if there are several."""
         return await self._sender.found(step, context, lambda: self._look(step, context, grant))
 
     async def perform(self, step: Step, context: StepContext, grant: Grant) -> Made:
@@ -51,11 +50,11 @@ class Create:
 
     async def _look(self, step: Step, context: StepContext, grant: Grant) -> Made | None:
         volume = volume_of(step)
-        found: list[tuple[datetime, Made]] = []
+        found: list[Made] = []
         async for entry, request in self._sender.tagged(step, context, grant, volume):
             if entry.get("VolumeId") == volume and entry.get("State") != "error":
-                found.append((started(entry), _one(entry, volume, request)))
-        return min(found, key=lambda pair: pair[0])[1] if found else None
+                found.append(_one(entry, volume, request))
+        return only(found, step)
 
 
 class CreateAll:
@@ -86,7 +85,7 @@ class CreateAll:
         }
 
     async def find(self, step: Step, context: StepContext, grant: Grant) -> Made | None:
-        """The first whole set; Broken when only a part of one is there, and stays alone."""
+        """The whole set; Broken when only a part of one is there, and stays alone."""
         patient = self._sender.in_doubt(step, context)
         partial: Broken | None = None
         for wait in LOOKS:
@@ -142,13 +141,13 @@ class CreateAll:
                 failed.add(head)
             elif volume in volumes:
                 there = sets.setdefault(head, {})
-                if volume not in there or started(entry) < started(there[volume]):
-                    there[volume] = entry
+                if volume in there:
+                    only([_one(one, volume, asked) for one in (there[volume], entry)], step)
+                there[volume] = entry
         good = [entries for head, entries in sets.items() if head not in failed]
         whole = [entries for entries in good if len(entries) == len(volumes)]
         if whole:
-            first = min(whole, key=lambda entries: max(started(entry) for entry in entries.values()))
-            return _set(volumes, first, request), None
+            return only([_set(volumes, entries, request) for entries in whole], step), None
         if good:
             there = max(good, key=len)
             return None, _partial(step, [volume for volume in volumes if volume not in there], request)

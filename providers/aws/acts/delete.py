@@ -46,8 +46,10 @@ class Delete:
             tags.TRANSPORT_TAG: tags.TRANSPORT_YES,
             CASE_TAG: context.case,
             tags.ACQUISITION_TAG: context.acquisition,
+            tags.STEP_TAG: step.undoes,
         }
-        if not tags.carries(readings.tags_of(entry), wanted):
+        original = entry.get("VolumeId") == step.params.get("volume_id")
+        if original or not tags.carries(readings.tags_of(entry), wanted):
             raise Refused(
                 f"{snapshot} is not a transport copy of acquisition {context.acquisition} in case {context.case}: "
                 "it is not deleted",

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from datetime import UTC, datetime
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from datetime import datetime, timedelta
 from typing import Any, Protocol
 
-from app.faults import Fault, Unavailable
+from app.faults import Fault, Unavailable, Untrusted
 from app.model import Step
 from app.ports import Grant, Made, Scope, StepContext
 from providers.aws import readings, tags
@@ -15,6 +15,8 @@ from providers.aws.faults import Call, uncertain
 
 LOOKS = (0.0, 1.0, 2.0, 4.0)
 """Seconds before each look: a describe may lag behind a change (EC2 API Reference, "Eventual consistency")."""
+
+_EARLIER, _LATER = timedelta(minutes=5), timedelta(minutes=10)
 
 Request = tuple[Call, dict[str, Any]]
 Look = Callable[[], Awaitable[Made | None]]
@@ -94,11 +96,11 @@ class Sender:
     ) -> AsyncIterator[tuple[Mapping[str, Any], str | None]]:
         """The account's own snapshots in the step's region that carry the step's tags, in whatever state.
 
-        Anybody in that account may set the tags of case, acquisition and step beforehand; the hash of our intent
-        is known to nobody before the call. So what does not carry one of ours is not ours.
+        Anybody in that account may set tags, on old snapshots too. The hash of our intent is known to nobody
+        before the call, and a snapshot's time cannot be set: what carries no hash of an intent in doubt, or was
+        not begun about then, is not ours.
         """
         wanted = tags.identity(step, context)
-        heads = context.heads | {context.head} - {""}
         call = Call("ec2", "DescribeSnapshots", step.account, step.region, f"snapshots of {subject}")
         pages = self.clients.pages(
             call,
@@ -109,7 +111,8 @@ class Sender:
         async for page in pages:
             for entry in page.get("Snapshots") or []:
                 found = readings.tags_of(entry)
-                if tags.carries(found, wanted) and found.get(tags.HEAD_TAG) in heads:
+                intent = context.heads.get(found.get(tags.HEAD_TAG, ""))
+                if intent is not None and tags.carries(found, wanted) and _of_that_time(entry, intent):
                     yield entry, request_id(page)
 
     async def _lost(self, fault: Fault, step: Step, context: StepContext, look: Look) -> Made:
@@ -129,10 +132,22 @@ class Sender:
         ) from None
 
 
-def started(entry: Mapping[str, Any]) -> datetime:
-    """When a snapshot was begun, for the order among several."""
+def only(found: Sequence[Made], step: Step) -> Made | None:
+    """The one that was found; Untrusted when several claim to be it."""
+    if len(found) > 1:
+        named = ", ".join(sorted(made.resource for made in found))
+        raise Untrusted(
+            f"{named} all carry the marks of step {step.id}: only one can be ours",
+            next="see who made or tagged the others (CloudTrail: CreateTags, CreateSnapshot, CopySnapshot)",
+        )
+    return found[0] if found else None
+
+
+def _of_that_time(entry: Mapping[str, Any], intent: datetime) -> bool:
+    """Begun when the intent was written, as far as two clocks can tell: AWS refuses calls whose clock is off by
+    more than five minutes (AWS General Reference, "Signature Version 4", request date)."""
     found = entry.get("StartTime")
-    return found if isinstance(found, datetime) else datetime.min.replace(tzinfo=UTC)
+    return isinstance(found, datetime) and -_EARLIER <= found - intent <= _LATER
 
 
 def _key(step: Step, context: StepContext) -> tuple[str, str, str]:
