@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
 
+from rich.cells import cell_len
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.events import Resize
@@ -20,6 +21,7 @@ from screens.present.cells import Line
 from screens.present.context import beat_age, stale
 from screens.present.durations import age
 from screens.present.look import Look
+from screens.present.reasons import why as reason
 from screens.present.states import running, waiting
 from screens.widgets.context_bar import ContextBar
 from screens.widgets.countdown_list import CountdownList
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from screens.root import Workbench
 
 Result = TypeVar("Result")
+_CAP = 2000  # characters of a message that are kept before it is fitted
 SMALLEST = (60, 15)
 """Below this many columns and lines a screen is one status line."""
 
@@ -154,11 +157,14 @@ def problems(
         out.append(Problem(locked, "unlock it with the agent's passphrase"))
     if snapshot.agent.problem:
         out.append(Problem(look.clean(snapshot.agent.problem, 400)))
-    keys = f"s signed in: go on now {look.dot} d details"
+    keys = f"s try again now {look.dot} d details"
     for one in waiting(snapshot.acquisitions):
         if one.state == "waiting_for_credentials":
-            why = look.clean(one.error or "its credentials ended", 300).rstrip(".")
-            todo = look.clean(one.next or "sign in; it goes on by itself", 300)
-            out.append(Problem(f"{look.clean(one.id)} waits: {why}", todo, nothing_lost(one), keys))
+            lead = f"{look.clean(one.id)} waits: "
+            # Half of the strip's three lines at most: what to do about it is as needed as the cause.
+            room = max(24, bench.screen.size.width * 3 // 2 - 4 - cell_len(lead))
+            cause = reason(look.clean(one.error or "its credentials ended", _CAP), room, look).rstrip(".")
+            todo = look.clean(one.next or "sign in; it goes on by itself", _CAP).rstrip(".")
+            out.append(Problem(f"{lead}{cause}", todo, nothing_lost(one), keys))
             keys = ""
     return out

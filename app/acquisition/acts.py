@@ -175,9 +175,10 @@ class Acts:
         maker = history.made.get(step.of)
         if maker is None:
             return
+        why = fault.message.rstrip(".")
         self._desk.record.fact(
             "case.note",
-            f"{maker.resource}, made by step {step.of} of {history.id}, cannot be used: {fault.message}.",
+            f"{maker.resource}, made by step {step.of} of {history.id}, cannot be used: {why}.",
             params={"note": "unusable", "step": step.of},
             **{**self._desk.where(history, step), "resource": maker.resource},
         )

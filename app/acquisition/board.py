@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import msgspec
 
+from app.acquisition.record import History
 from app.case.readmodel import ReadModel
-from app.clock import Clock, stamp
-from app.model import Acquisition, Plan
+from app.clock import Clock, parse_stamp, stamp
+from app.model import Acquisition, EvidenceItem, Plan, Step
 from app.model.view import StepRow
 
 log = logging.getLogger("jumpbag.board")
@@ -54,6 +55,29 @@ class Board:
         self._write(acq)
         self._model.steps(enumerate(self._steps[acq].values()))
 
+    def restore(self, history: History, sealed: Mapping[str, EvidenceItem]) -> None:
+        """What the signed log proves of an acquisition: its steps, their times, the bytes of sealed images."""
+        plan = history.plan
+        done = [item for item in history.items.values() if item in sealed]
+        if done:
+            only = sealed[done[0]].sha256 if len(history.items) == 1 else None
+            size = sum(sealed[item].bytes for item in done if sealed[item].kind == "disk")
+            self.set(history.id, sha256=only, bytes_done=size)
+        last = max((n for n, step in enumerate(plan.steps) if _proven(history, step, sealed)), default=-1)
+        for step in plan.steps[: last + 1]:
+            unsealed = step.item and history.items[step.item] not in sealed
+            if unsealed or (step.undoes and step.id not in history.made):
+                continue
+            when = history.times.get(history.items[step.item] if step.item else step.id)
+            made = history.made.get(step.id)
+            self.step(
+                history.id,
+                step.id,
+                state="done",
+                request_id=made.request_id if made else None,
+                ended=stamp(parse_stamp(when)) if when else None,
+            )
+
     def row(self, acq: str) -> Acquisition:
         return self._rows[acq]
 
@@ -71,11 +95,12 @@ class Board:
         self._dirty.add(acq)
 
     def step(self, acq: str, step: str, **fields: Any) -> None:
+        """A change of one step; its times are now, unless they are given."""
         rows = self._steps[acq]
         if fields.get("state") == "running" and rows[step].started is None:
-            fields["started"] = stamp(self._clock.now())
+            fields.setdefault("started", stamp(self._clock.now()))
         if fields.get("state") in ("done", "failed"):
-            fields["ended"] = stamp(self._clock.now())
+            fields.setdefault("ended", stamp(self._clock.now()))
         rows[step] = msgspec.structs.replace(rows[step], **fields)
         self._model.steps([(list(rows).index(step), rows[step])])
 
@@ -107,3 +132,8 @@ class Board:
                 self.flush()
             except Exception:
                 log.exception("while the board was written")
+
+
+def _proven(history: History, step: Step, sealed: Mapping[str, EvidenceItem]) -> bool:
+    """Whether the signed log shows that very step done."""
+    return step.id in history.made or (step.kind == "seal" and history.items.get(step.item, "") in sealed)

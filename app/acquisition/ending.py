@@ -42,7 +42,10 @@ class Ending:
                 state = ended({"ok": "done"}.get(outcome["outcome"], outcome["outcome"]))
         fault = from_data(outcome["fault"]) if "fault" in outcome else None
         self._tell(history, attempt, state, fault)
-        self._show(history, state, fault)
+        fields = self.told(history)
+        if state == "failed":
+            del fields["step"]  # the row names the step that failed
+        self._board.set(acq, state=state, rate=None, eta_s=None, percent=None, **fields)
         self._runner.release(history)
         return outcome
 
@@ -92,30 +95,35 @@ class Ending:
             params["leases"] = [broker.usage(lease) for lease in history.leases]
         self._record.fact(
             "acquisition.finish",
-            f"{history.id} is {state}" + (f": {fault.message}." if fault else ".") + self._left(history, state),
+            f"{history.id} is {state}"
+            + (f": {fault.message.rstrip('.')}." if fault else ".")
+            + self.left(history, state),
             actor=AGENT,
             acq=history.id,
             item=next(iter(history.items.values())) if state == "done" and len(history.items) == 1 else None,
             params=params,
         )
 
-    def _show(self, history: History, state: State, fault: Fault | None) -> None:
+    def told(self, history: History) -> dict[str, Any]:
+        """How an ended acquisition is shown: now, and after a restart."""
+        state, steps = ended(history.finished), history.plan.steps
+        if state == "done":
+            return {"error": None, "next": None, "step": steps[-1].title, "step_no": len(steps)}
+        fields: dict[str, Any] = {"step": "stopped"}
         owed = self._runner.owed(history)
-        fields: dict[str, Any] = {"state": state, "rate": None, "eta_s": None, "percent": None}
-        if fault is not None:
+        if state == "failed":
+            fault = from_data(history.error or {"code": "fault", "message": "it failed"})
             fields |= {"error": fault.message, "next": fault.next or "resume it when the cause is mended"}
             if owed:
                 fields["next"] += "; or cancel it: that takes back what is shared or only for transport"
-        elif state == "done":
-            fields |= {"error": None, "next": None, "step_no": len(history.plan.steps)}
-        else:
-            fields |= {"error": None, "next": self._left(history, state).strip() or None}
-            if owed:
-                fields["error"] = "not everything could be taken back"
-                fields["next"] = f"cancel {history.id} again to try once more.{self._left(history, state)}"
-        self._board.set(history.id, **fields)
+            return fields
+        left = self.left(history, state).strip()
+        if owed:
+            again = f"cancel {history.id} again to try once more. {left}"
+            return fields | {"error": "not everything could be taken back", "next": again}
+        return fields | {"error": None, "next": left or None}
 
-    def _left(self, history: History, state: str) -> str:
+    def left(self, history: History, state: str) -> str:
         """What an acquisition leaves: said, never silently deleted."""
         plan = history.plan
         said = f" Made, and found unusable: {', '.join(history.lost)}." if history.lost else ""

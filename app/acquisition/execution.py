@@ -14,7 +14,7 @@ from app.acquisition.engine import Outcome
 from app.acquisition.gates import Gates
 from app.acquisition.record import History, Record
 from app.acquisition.steps import StepRunner
-from app.clock import Clock
+from app.clock import Clock, stamp
 from app.faults import ApprovalEnded, CredentialNeeded, Fault, StorageFull
 from app.model import State, Step
 
@@ -108,6 +108,7 @@ class Execution:
                 )
                 return self._failed(acq, step.id, broken)
             self._waits.pop(acq, None)
+            self._runner.done_with(history, step)
             self._board.step(acq, step.id, state="done")
             return {"outcome": "ok", "output": output}
 
@@ -121,7 +122,8 @@ class Execution:
             percent=None,
             **({"error": None, "next": None} if not tries else {}),
         )
-        self._board.step(history.id, step.id, state="running", retries=tries)
+        anew = {} if tries else {"note": "", "started": stamp(self._clock.now()), "ended": None}
+        self._board.step(history.id, step.id, state="running", retries=tries, **anew)
 
     async def _interruptible(
         self, control: Control, body: Awaitable[dict[str, Any]], *, undoing: bool

@@ -19,7 +19,7 @@ from app.case.readmodel import ReadModel
 from app.clock import Clock, parse_stamp, stamp
 from app.custody import Entry, Ledger
 from app.faults import Fault
-from app.model import EvidenceItem, Plan
+from app.model import EvidenceItem, Lease, Plan
 from app.model.view import CustodyFacts
 from app.ports import Made
 
@@ -48,6 +48,7 @@ class History:
     leases: list[str] = field(default_factory=list)  # issued for it, in order
     heads: dict[str, dict[str, str]] = field(default_factory=dict)  # step -> intents in doubt: SHA-256 -> time
     lost: list[str] = field(default_factory=list)  # made, and found unusable since
+    times: dict[str, str] = field(default_factory=dict)  # step or evidence id -> when its result was recorded
 
     def doubtful(self, step: str) -> bool:
         """Whether a call of that step may have taken effect without our knowing."""
@@ -189,7 +190,8 @@ class Record:
 
     def _on_acquisition_start(self, body: dict[str, Any]) -> None:
         history = self.histories[body["acq"]]
-        history.items = dict(body["params"].get("items", {}))
+        named = body["params"].get("items", {})  # the log sorts names: the plan says in which order
+        history.items = {item.key: named[item.key] for item in history.plan.items if item.key in named}
         history.attempt, history.wish, history.finished = body["params"]["attempt"], "run", None
         history.started = history.started or body["ts"]
 
@@ -208,6 +210,7 @@ class Record:
         history = self.histories[body["acq"]]
         history.finished = body["params"]["state"]
         history.error = body["params"].get("fault")
+        history.times["finish"] = body["ts"]
 
     def _on_act(self, body: dict[str, Any]) -> None:
         if body["phase"] == "result" and "acq" in body:
@@ -217,6 +220,7 @@ class Record:
                 body["resource"], dict(params.get("output", {})), body.get("request_id")
             )
             history.heads.pop(params["step"], None)
+            history.times[params["step"]] = body["ts"]
 
     _on_snapshot_create = _on_snapshot_copy = _on_snapshot_share = _on_snapshot_unshare = _on_act
     _on_snapshot_lock = _on_snapshot_delete = _on_act
@@ -245,6 +249,8 @@ class Record:
             return
         image = next((d for d in body["digests"] if d["of"] == "data/disk.raw"), None)
         files = self._collected.pop(body["item"], 0)
+        if history is not None:
+            history.times[body["item"]] = body["ts"]
         self.items[body["item"]] = EvidenceItem(
             id=body["item"],
             acquisition=body.get("acq", ""),
@@ -267,6 +273,24 @@ class Record:
                 self.histories[body["acq"]].leases.append(body["lease"])
 
     _on_lease_renew = _on_lease_issue
+
+    def earlier_leases(self) -> list[Lease]:
+        """Leases that earlier agents held: whatever secret there was is gone with them."""
+        now = stamp(self.clock.now())
+        return [
+            Lease(
+                id=lease,
+                cloud=body["cloud"],
+                account=body["account"],
+                principal=body.get("principal", ""),
+                scope=body["params"]["scope"],
+                issued=body["params"]["issued"],
+                expires=body["params"]["expires"],
+                state="expired" if body["params"]["expires"] <= now else "lost",
+                note="the agent that held it has ended",
+            )
+            for lease, body in self.leases.items()
+        ]
 
     # -- ids ------------------------------------------------------------------------------------
 

@@ -14,7 +14,7 @@ from app.acquisition.engine import Engine
 from app.acquisition.gates import Gates
 from app.acquisition.record import History, Record, plan_text
 from app.clock import Clock, stamp
-from app.faults import Fault, Refused, Usage, from_data
+from app.faults import Fault, Refused, Usage
 from app.model import ENDED, Plan, State
 
 log = logging.getLogger("jumpbag.acquisition")
@@ -132,7 +132,7 @@ class Acquisitions:
         return self._board.row(acq).state
 
     async def cancel(self, acq: str, actor: str, reason: str) -> str:
-        """Stop, and take back what is in force. Said again, it tries again; said while that waits, it is given up."""
+        """Stop, and take back what is in force. Said again, it tries again; said while that waits, it gives up."""
         history, control = self._known(acq)
         owes = self._ending.owes(history)
         if history.finished == "done" or (history.finished == "cancelled" and not owes):
@@ -192,36 +192,16 @@ class Acquisitions:
 
     # -- after a restart ----------------------------------------------------------------------------
 
-    def restore(self) -> list[str]:
-        """Put everything back on the board before the engine starts; ids of what goes on by itself."""
-        going: list[str] = []
+    def restore(self) -> None:
+        """Put everything back on the board before the engine starts."""
         for history in self._record.histories.values():
-            control = self._gates.renew(history.id)
-            state, fields = self._restored(history, control)
+            state, fields = self._restored(history, self._gates.renew(history.id))
             self._board.open(history.id, history.plan, list(history.items.values()), state=state, **fields)
-            sealed = [self._record.items[item] for item in history.items.values() if item in self._record.items]
-            if sealed:
-                only = sealed[0].sha256 if len(history.items) == 1 else None
-                done = sum(item.bytes for item in sealed if item.kind == "disk")
-                self._board.set(history.id, sha256=only, bytes_done=done)
-            for step in history.plan.steps:
-                if history.finished == "done" or step.id in history.made:
-                    made = history.made.get(step.id)
-                    self._board.step(
-                        history.id, step.id, state="done", request_id=made.request_id if made else None
-                    )
-            if state == "queued":
-                going.append(history.id)
-        return going
+            self._board.restore(history, self._record.items)
 
     def _restored(self, history: History, control: Control) -> tuple[State, dict[str, Any]]:
-        last = history.plan.steps[-1]
         if history.finished is not None:
-            shown: dict[str, Any] = {"step": last.title, "step_no": len(history.plan.steps)}
-            if history.error:
-                fault = from_data(history.error)
-                shown |= {"error": fault.message, "next": fault.next, "step": "stopped"}
-            return ended(history.finished), shown
+            return ended(history.finished), self._ending.told(history)
         if history.attempt == 0:
             return "interrupted", {"error": "it was approved, but never started", "next": "resume starts it"}
         if history.wish == "cancel":

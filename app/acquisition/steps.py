@@ -73,6 +73,13 @@ class StepRunner:
             if step.undoes and step.id not in made and (step.undoes in made or history.doubtful(step.undoes))
         ]
 
+    def done_with(self, history: History, step: Step) -> None:
+        """Drop the step's lease if no later step runs under it: nothing is held longer than it is needed."""
+        plan = history.plan
+        later = plan.steps[plan.steps.index(step) + 1 :]
+        if step.lease and not any(one.lease == step.lease for one in later):
+            self.desk.broker.drop(history.id, step.lease, f"no later step of {history.id} needs it")
+
     def release(self, history: History) -> None:
         """The acquisition has ended: its leases are dropped."""
         self.desk.broker.release(history.id)

@@ -104,6 +104,8 @@ class CaseAgent:
                 next="restore it from a copy; `jumpbag verify` says the same",
             )
         listener.append(record.appended)
+        for lease in record.earlier_leases():
+            self._model.lease(lease)
         self._facts()
         crashed, last = ledger.crashed, record.last_ts
         record.fact("agent.start", f"The agent starts (jumpbag {VERSION}, process {os.getpid()}).")

@@ -63,7 +63,11 @@ class Planning:
                 next="`jumpbag resources` lists what there is",
             )
         holder = self._browse.account(found.cloud, found.account)
-        assert holder is not None
+        if holder is None:
+            raise Refused(
+                f"account {found.account}, which holds {visible(resource)}, is not among the accounts any more",
+                next="`jumpbag accounts` lists those that are; ask who took it out of the organisation",
+            )
         return found, holder
 
     async def _ask(self, provider: Provider, request: PlanRequest, actor: str) -> Plan:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from app.cli.output import emit, emit_line, failed, fields, say, size, table
-from app.cli.plan import Names, ask, gravest, names_of, show, wanted
+from app.cli.plan import Names, ask, grave_effects, gravest, names_of, show, wanted
 from app.cli.session import Session, run
 from app.client.feed import Feed
 from app.client.rpc import AgentClient
@@ -18,6 +18,7 @@ from app.model.view import CaseSnapshot
 from app.text import visible
 
 _POLL_S = 0.25
+_WHOLE = 400  # characters of a cell of the board: an error and what to do about it are read whole
 
 
 def acquire(session: Session) -> int:
@@ -48,7 +49,7 @@ def _agreed(session: Session, made: Plan, names: Names) -> None:
         return
     if session.json or not sys.stdin.isatty():
         if word:
-            raise Refused(f"the plan has steps that {word.lower()}", next="approve them with --yes")
+            raise Refused(f"the plan has steps that {grave_effects(made)}", next="approve them with --yes")
         return
     show(made, names)
     word = word or "yes"
@@ -62,19 +63,19 @@ def _agreed(session: Session, made: Plan, names: Names) -> None:
 
 async def _wait(session: Session, client: AgentClient, feed: Feed, acq: str) -> int:
     """Until it ends; what waits for a person is said once, on stderr."""
-    said = ""
+    asked = told = ""
     while True:
         feed.poll()
         row = next((row for row in feed.snapshot.acquisitions if row.id == acq), None)
         if row is not None:
             if row.state in ENDED or row.state == "interrupted":
                 return _ended(session, feed, row)
-            if row.state == "waiting_for_credentials" and row.error != said:
-                said = row.error or ""
-                say(f"jumpbag: {acq} waits: {row.error}. Next: {row.next}.")
-            elif not session.json and f"{row.state} {row.step}" != said:
-                said = f"{row.state} {row.step}"
-                say(f"{acq} {row.state}: {row.step}")
+            asked, need = _needed(row), asked
+            if asked and asked != need:
+                say(asked)
+            elif not asked and not session.json and f"{row.state}: {row.step}" != told:
+                told = f"{row.state}: {row.step}"
+                say(f"{acq} {told}")
         try:
             # Also tells at once when the agent is gone, rather than waiting for a row that never comes.
             await client.call("status")
@@ -84,6 +85,14 @@ async def _wait(session: Session, client: AgentClient, feed: Feed, acq: str) -> 
                 next=f"`jumpbag acquisitions {session.options.case}` starts it again, and {acq} goes on",
             ) from None
         await asyncio.sleep(_POLL_S)
+
+
+def _needed(row: Acquisition) -> str:
+    """What one that waits asks of a person, "" while it works."""
+    if row.state != "waiting_for_credentials":
+        return ""
+    then = f" Next: {row.next.rstrip('.')}." if row.next else ""
+    return f"jumpbag: {row.id} waits: {(row.error or 'its credentials ended').rstrip('.')}.{then}"
 
 
 def _ended(session: Session, feed: Feed, row: Acquisition) -> int:
@@ -138,6 +147,7 @@ _KEYS = (
     "rate",
     "eta_s",
     "error",
+    "next",
     "item",
 )
 
@@ -167,16 +177,17 @@ def acquisitions(session: Session) -> int:
             emit(rows)
         else:
             table(
-                ("id", "kind", "target", "state", "step", "done", "of", "items", "error"),
+                ("id", "kind", "target", "state", "step", "done", "of", "items", "error", "next"),
                 [
                     (
                         *(r[name] for name in ("id", "kind", "target", "state", "step")),
                         *(size(r[name]) for name in ("bytes_done", "bytes_total")),
-                        *(", ".join(r["items"]), r["error"]),
+                        *(", ".join(r["items"]), r["error"], r["next"]),
                     )
                     for r in rows
                 ],
                 "No acquisition yet.",
+                cap=_WHOLE,
             )
         return 0
 
@@ -196,7 +207,9 @@ async def _follow(session: Session, client: AgentClient, feed: Feed) -> int:
             else:
                 done = f"{size(row['bytes_done'])} of {size(row['bytes_total'])}"
                 words = (row["id"], row["state"], row["step"], done if row["bytes_done"] is not None else "")
-                print(visible(" ".join([*words, row["error"] or ""]).rstrip(), cap=2000), flush=True)
+                said = " ".join(word for word in (*words, row["error"] or "") if word)
+                then = f" Next: {row['next'].rstrip('.')}." if row["next"] else ""
+                print(visible(f"{said.rstrip('.')}.{then}" if then else said, cap=2000), flush=True)
         await client.call("status")
         await asyncio.sleep(_POLL_S)
         feed.poll()
@@ -212,7 +225,14 @@ def steer(session: Session) -> int:
         if session.json:
             emit(told)
         else:
-            say(f"{told['acquisition']} is {told['state']}.")
+            say(_steered(verb, told["acquisition"], told["state"]))
         return 0
 
     return run(work)
+
+
+def _steered(verb: str, acq: str, state: str) -> str:
+    """What became of the order. A cancelled one may still be taking back what it shared."""
+    if verb == "cancel" and state != "cancelled":
+        return f"{acq} is being cancelled: what it shared is taken back."
+    return f"{acq} is {state.replace('_', ' ')}."

@@ -7,6 +7,7 @@ from typing import Any, get_args
 
 import msgspec
 
+from app.cli.cautions import dangers, notes
 from app.cli.output import emit, fields, size, table
 from app.cli.session import Session, run
 from app.client.feed import Feed
@@ -61,6 +62,13 @@ def gravest(made: Plan) -> str:
     return worst.upper() if _GRAVITY[worst] > _GRAVITY["collect"] else ""
 
 
+def grave_effects(made: Plan) -> str:
+    """Every effect of its steps beyond collecting, the lightest first: ``share, modify and destroy``; or ""."""
+    found = {step.effect for step in made.steps if _GRAVITY[step.effect] > _GRAVITY["collect"]}
+    named: list[str] = sorted(found, key=_GRAVITY.__getitem__)
+    return " and ".join([", ".join(named[:-1]), *named[-1:]] if len(named) > 1 else named)
+
+
 def document(made: Plan) -> dict[str, Any]:
     """The plan as the contract of the command line has it."""
     steps = ("id", "title", "effect", "call", "account", "resource", "undo")
@@ -78,8 +86,8 @@ def document(made: Plan) -> dict[str, Any]:
 
 
 def show(made: Plan, names: Names) -> None:
-    """The plan for people: what, why so, each step with the account it runs in and its undo, leases, warnings."""
-    target = made.target
+    """The plan for people: what, why so, dangers, each step with its account and its undo, leases, notes."""
+    target, grave, light = made.target, dangers(made), notes(made)
     held = f", {target.attached_to}" if target.attached_to else ""
     read = f"up to {size(made.estimate.bytes)} read" if made.estimate.bytes else "nothing is read"
     fields(
@@ -89,6 +97,7 @@ def show(made: Plan, names: Names) -> None:
             ("route", f"{made.route}, because {made.why}"),
             ("estimate", f"{read}, about {max(1, made.estimate.seconds // 60)} min"),
             *(("ends in", f"{item.kind} {item.source} ({item.name})") for item in made.items),
+            *(("DANGER", warning.text) for warning in grave),
         ]
     )
     print()
@@ -110,7 +119,7 @@ def show(made: Plan, names: Names) -> None:
     )
     print()
     table(
-        ("lease in", "effect", "steps", "lasts", "renewals", "policy", "role", "note"),
+        ("lease in", "effect", "steps", "lasts", "renewals", "policy", "role"),
         [
             (
                 _account(made, lease.account, names),
@@ -120,16 +129,19 @@ def show(made: Plan, names: Names) -> None:
                 lease.renewals,
                 f"{lease.policy_bytes} of 2048 bytes",
                 lease.role,
-                lease.note,
             )
             for lease in made.leases
         ],
         "No lease.",
         cap=_WHOLE,
     )
-    if made.warnings:
+    said = [
+        *(("leases", note) for note in dict.fromkeys(lease.note for lease in made.leases if lease.note)),
+        *(("note", warning.text) for warning in light),
+    ]
+    if said:
         print()
-        fields([("note", warning.text) for warning in made.warnings])
+        fields(said)
 
 
 def _account(made: Plan, account: str, names: Names) -> str:

@@ -382,11 +382,16 @@ class Broker:
 
     def release(self, acq: str) -> None:
         """Drop the leases of an acquisition that has ended: nothing is held longer than it is needed."""
-        for key in [key for key in self._holdings if key[0] == acq]:
-            grant = self._holdings.pop(key).grant
-            if grant is not None and self._shown[grant.lease].state == "live":
-                self._secrets.pop(grant.lease, None)
-                self._update(self._shown[grant.lease], "dropped", f"{acq} has ended")
+        for _, key in [pair for pair in self._holdings if pair[0] == acq]:
+            self.drop(acq, key, f"{acq} has ended")
+
+    def drop(self, acq: str, key: str, why: str) -> None:
+        """Drop one lease of an acquisition: no step that is still to come runs under it."""
+        holding = self._holdings.pop((acq, key), None)
+        grant = holding.grant if holding is not None else None
+        if grant is not None and self._shown[grant.lease].state == "live":
+            self._secrets.pop(grant.lease, None)
+            self._update(self._shown[grant.lease], "dropped", why)
 
     def forget(self) -> None:
         """Drop every credential, base credentials too; the next use asks anew."""

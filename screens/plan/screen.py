@@ -101,6 +101,7 @@ class PlanScreen(CaseScreen[str | None]):
         approve = self.query_one("#approve", Button)
         word = plans.needs_word(self._plan) if self._plan else ""
         approve.label = Content(f"[ Approve: type {word} to go on ]" if word else "[ Approve ]")
+        approve.refresh(layout=True)  # a new label alone does not make the button wider
         approve.disabled = self._plan is None or bool(self._busy)
         self.query_one("#note", LinesView).show([self._note()])
 

@@ -77,7 +77,7 @@ class Seat:
         """The screen with the plan of that volume or instance by that route, or with its refusal."""
         one = await self.resource(kind, name)
         await self.pilot.press("2", "slash")
-        await self.type(one.id)
+        await self.type(one.id[-9:])
         await self.pilot.press("enter")
         await self.sees(one.id)
         await self.pilot.press("home")
