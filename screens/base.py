@@ -22,7 +22,7 @@ from screens.present.context import beat_age, stale
 from screens.present.durations import age
 from screens.present.look import Look
 from screens.present.reasons import why as reason
-from screens.present.states import running, waiting
+from screens.present.states import counted, running, waiting
 from screens.widgets.context_bar import ContextBar
 from screens.widgets.countdown_list import CountdownList
 from screens.widgets.footer_line import FooterLine
@@ -129,7 +129,7 @@ class CaseScreen(Screen[Result]):
         if nearest:
             out.extend([(f"{nearest[0].id} ", ""), leases.remaining(nearest[0], now, look), ("  ", "")])
         if needs:
-            out.append((f"{look.warn} {len(needs)} waits  ", "need"))
+            out.append((f"{look.warn} {counted(needs)}  ", "need"))
         out.append((f"{len(working)} running  ", ""))
         out.append((f"needs {SMALLEST[0]}x{SMALLEST[1]}  {look.clean(snapshot.case.id, 20)}", "dim"))
         return tuple(out)
@@ -161,8 +161,8 @@ def problems(
     for one in waiting(snapshot.acquisitions):
         if one.state == "waiting_for_credentials":
             lead = f"{look.clean(one.id)} waits: "
-            # Half of the strip's three lines at most: what to do about it is as needed as the cause.
-            room = max(24, bench.screen.size.width * 3 // 2 - 4 - cell_len(lead))
+            # A line of its own at most: what to do about it is as needed as the cause.
+            room = max(24, bench.screen.size.width - 4 - cell_len(lead))
             cause = reason(look.clean(one.error or "its credentials ended", _CAP), room, look).rstrip(".")
             todo = look.clean(one.next or "sign in; it goes on by itself", _CAP).rstrip(".")
             out.append(Problem(f"{lead}{cause}", todo, nothing_lost(one), keys))

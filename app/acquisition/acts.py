@@ -15,6 +15,8 @@ from app.ports import Grant, Made
 _POLL_S = (0.5, 10.0)
 _UNCERTAIN = (Unavailable, Untrusted, Broken)
 """Faults of a call that may have taken effect nevertheless: no answer came, or none that can be believed."""
+_ON_A_SNAPSHOT = ("snapshot.share", "snapshot.lock")
+"""Acts on what an earlier step made: when that is gone, it is to be made anew."""
 WELL = {"error": None, "next": None}  # what was said of trouble is over: something has moved
 
 
@@ -68,12 +70,16 @@ class Acts:
         grant = await holding.ensure()
         actuator = desk.provider(history).actuator
         context = desk.context(history, step)
-        found = await desk.again(holding, lambda: actuator.find(step, context, holding.current()))
-        if found is not None:
-            self._adopt(history, step, found)
-            return found.output
         try:
+            found = await desk.again(holding, lambda: actuator.find(step, context, holding.current()))
+            if found is not None:
+                self._adopt(history, step, found)
+                return found.output
             return await whole(self._perform(history, step, holding.current()))
+        except Gone as fault:
+            if step.op in _ON_A_SNAPSHOT:
+                self._unusable(history, step, fault)
+            raise
         except CredentialExpired as fault:
             await holding.expired(grant.lease, fault)
             return await self.act(history, step)

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
-from app.cli.output import emit, emit_line, failed, fields, say, size, table
+from app.cli.output import emit, emit_line, failed, fields, say, sentences, size, table
 from app.cli.plan import Names, ask, grave_effects, gravest, names_of, show, wanted
 from app.cli.session import Session, run
 from app.client.feed import Feed
@@ -63,19 +63,21 @@ def _agreed(session: Session, made: Plan, names: Names) -> None:
 
 async def _wait(session: Session, client: AgentClient, feed: Feed, acq: str) -> int:
     """Until it ends; what waits for a person is said once, on stderr."""
-    asked = told = ""
+    asked = shown = ""
     while True:
         feed.poll()
         row = next((row for row in feed.snapshot.acquisitions if row.id == acq), None)
         if row is not None:
             if row.state in ENDED or row.state == "interrupted":
                 return _ended(session, feed, row)
-            asked, need = _needed(row), asked
-            if asked and asked != need:
-                say(asked)
-            elif not asked and not session.json and f"{row.state}: {row.step}" != told:
-                told = f"{row.state}: {row.step}"
-                say(f"{acq} {told}")
+            need, state = _needed(row), f"{row.state}: {row.step}"
+            if need and need != asked:
+                asked = need
+                say(need)
+            elif not need and state != shown:  # while it only tries again it says nothing anew
+                asked, shown = "", state
+                if not session.json:
+                    say(f"{acq} {state}")
         try:
             # Also tells at once when the agent is gone, rather than waiting for a row that never comes.
             await client.call("status")
@@ -91,8 +93,7 @@ def _needed(row: Acquisition) -> str:
     """What one that waits asks of a person, "" while it works."""
     if row.state != "waiting_for_credentials":
         return ""
-    then = f" Next: {row.next.rstrip('.')}." if row.next else ""
-    return f"jumpbag: {row.id} waits: {(row.error or 'its credentials ended').rstrip('.')}.{then}"
+    return f"jumpbag: {row.id} waits: {sentences(row.error or 'its credentials ended', row.next)}"
 
 
 def _ended(session: Session, feed: Feed, row: Acquisition) -> int:
@@ -208,8 +209,7 @@ async def _follow(session: Session, client: AgentClient, feed: Feed) -> int:
                 done = f"{size(row['bytes_done'])} of {size(row['bytes_total'])}"
                 words = (row["id"], row["state"], row["step"], done if row["bytes_done"] is not None else "")
                 said = " ".join(word for word in (*words, row["error"] or "") if word)
-                then = f" Next: {row['next'].rstrip('.')}." if row["next"] else ""
-                print(visible(f"{said.rstrip('.')}.{then}" if then else said, cap=2000), flush=True)
+                print(visible(sentences(said, row["next"]) if row["next"] else said, cap=2000), flush=True)
         await client.call("status")
         await asyncio.sleep(_POLL_S)
         feed.poll()

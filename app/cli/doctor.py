@@ -17,7 +17,7 @@ from app import config
 from app.agent.process import survives_logout
 from app.agent.storage import volume_of
 from app.case.folder import CaseFolder
-from app.cli.output import emit, fields, table
+from app.cli.output import emit, fields, sentences, table
 from app.cli.session import Session, run
 from app.client.feed import Feed
 from app.custody.host import clock_state
@@ -208,7 +208,7 @@ def _settings(file: Path) -> tuple[tuple[str, str], list[tuple[str, Any, str]]]:
         settings = config.check(table, str(file))
     except Usage as fault:
         wrong = fault.message.removeprefix(f"{file}: ")
-        return (f"{file}: cannot be used: {wrong}. Next: {fault.next}.", by), []
+        return (f"{file}: cannot be used: {sentences(wrong, fault.next)}", by), []
     except OSError as error:
         return (f"{file}: cannot be used: {error.strerror}. Next: check its permissions.", by), []
     return (str(file), by), list(_flat(settings, table, str(file), ""))

@@ -48,9 +48,17 @@ def failed(fault: Fault, as_json: bool, **more: Any) -> int:
     """Report a fault; its exit code."""
     if as_json:
         emit({"error": {"code": fault.code, "message": fault.message, "next": fault.next}, **more})
-    next_step = f" Next: {fault.next}." if fault.next else ""
-    say(f"jumpbag: {fault.message.rstrip('.')}.{next_step}")
+    say(f"jumpbag: {sentences(fault.message, fault.next)}")
     return fault.exit
+
+
+def sentences(what: str, todo: str | None) -> str:
+    """What is wrong, and what to do next where that is known."""
+    return f"{_sentence(what)} Next: {_sentence(todo)}" if todo else _sentence(what)
+
+
+def _sentence(text: str) -> str:
+    return text if text.endswith(("?", "!")) else f"{text.rstrip('.')}."
 
 
 def size(count: int | None) -> str:

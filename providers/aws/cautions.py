@@ -24,14 +24,14 @@ def of_plan(
     lock_days: int,
 ) -> list[PlanWarning]:
     """What follows from the route and the keys."""
-    found = [_said("visible", _seen_by(account, forensics, route))]
+    found = [_said("visible", _seen_by(account, forensics, route, disks))]
     found += [
         _said("key-unknown", f"{text}; if AWS refuses it, the acquisition stops there and says so")
         for text in route.doubts
     ]
     found += [warning for disk in disks if (warning := _encryption(disk, account, route)) is not None]
     if route.copies:
-        found.append(_window(steps, forensics))
+        found.append(_window(steps, forensics, disks))
         if route.region != region:
             found.append(
                 _said(
@@ -111,22 +111,25 @@ def of_profile(profile: Profile) -> list[PlanWarning]:
     ]
 
 
-def _seen_by(account: str, forensics: str, route: Route) -> str:
+def _seen_by(account: str, forensics: str, route: Route, disks: Sequence[Disk]) -> str:
+    several = len(disks) > 1
     if route.copies:
+        what = "the snapshots and their" if several else "the snapshot and its"
         return (
-            f"the snapshot and its sharing show in CloudTrail to whoever watches account {account}, intruders "
-            f"included, and with it the number of the forensics account {forensics}"
+            f"{what} sharing show in CloudTrail to whoever watches account {account}, intruders included, and "
+            f"with that the number of the forensics account {forensics}"
         )
-    return f"the snapshot shows in CloudTrail to whoever watches account {account}, intruders included"
+    what = "the snapshots show" if several else "the snapshot shows"
+    return f"{what} in CloudTrail to whoever watches account {account}, intruders included"
 
 
-def _window(steps: Sequence[Step], forensics: str) -> PlanWarning:
+def _window(steps: Sequence[Step], forensics: str, disks: Sequence[Disk]) -> PlanWarning:
     shared = [step.id for step in steps if step.op == "snapshot.share"]
     back = [step.id for step in steps if step.op == "snapshot.unshare"]
     return _said(
         "shared-window",
         f"from step {shared[0]} to step {back[-1]} whoever may do so in account {forensics} can copy the shared "
-        "snapshot too; a copy made meanwhile stays after the share is taken back",
+        f"snapshot{'s' if len(disks) > 1 else ''} too; a copy made meanwhile stays after the share is taken back",
     )
 
 

@@ -25,9 +25,9 @@ from botocore import xform_name
 from botocore.configprovider import BOTOCORE_DEFAUT_SESSION_VARIABLES
 from botocore.handlers import decode_console_output
 
-from app.faults import CloudFault, Fault, Untrusted
+from app.faults import CloudFault, CredentialNeeded, Fault, Untrusted
 from app.ports import Grant, Scope
-from providers.aws.faults import Call, fault_of, no_credentials
+from providers.aws.faults import NO_BASE_CREDENTIALS, Call, fault_of, no_credentials
 from providers.aws.settings import Settings
 from providers.aws.wire import GuardedSession
 
@@ -136,15 +136,21 @@ class Clients:
                 if self._base is None:
                     self._base = await _base_session(self._settings).get_credentials()
                 if self._base is None:
-                    raise no_credentials(None)
+                    raise self._needed(None)
                 frozen = await self._base.get_frozen_credentials()
                 return Keys(frozen.access_key, frozen.secret_key, frozen.token)
+            except NO_BASE_CREDENTIALS as error:
+                self._base = None
+                raise self._needed(error) from None
             except Exception as error:
                 self._base = None
                 where = Call(
                     "sts", "GetCallerIdentity", "", self._settings.aws.home_region, "the base identity", True
                 )
                 raise fault_of(error, where) from None
+
+    def _needed(self, error: Exception | None) -> CredentialNeeded:
+        return no_credentials(error, self._settings.path("credentials_file"), self._settings.aws.profile)
 
     def forget(self) -> None:
         """Drop the base identity's keys; the next call reads them anew."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from pathlib import Path
 
 from botocore import exceptions as sdk
 from botocore.parsers import ResponseParserError
@@ -54,7 +55,7 @@ _LATER = frozenset({
     "RequestTimeoutException", "ServiceUnavailable", "ServiceUnavailableException", "Unavailable",
 })  # fmt: skip
 
-_NO_BASE_CREDENTIALS: tuple[type[Exception], ...] = (
+NO_BASE_CREDENTIALS: tuple[type[Exception], ...] = (
     sdk.NoCredentialsError,
     sdk.PartialCredentialsError,
     sdk.CredentialRetrievalError,
@@ -83,6 +84,10 @@ KEY_REASONS = frozenset({
 """Reasons by which the EBS direct APIs say that KMS will not serve them (EBS direct APIs Reference, errors)."""
 _KEY_WORDS = re.compile(r"KMS key|key ID (is )?not accessible", re.IGNORECASE)
 _KEY_CODE = re.compile(r".*(kms|CustomerKey|DisabledException).*", re.IGNORECASE)
+
+ANEW = "resume it: the step is done anew"
+"""What to do about a product that failed or is gone: the record drops it, and resuming makes it again."""
+DELETED = f"see who deleted it (CloudTrail: DeleteSnapshot), then {ANEW}"
 
 _TOKENISH = re.compile(r"[A-Za-z0-9+/=%]{100,}|A[KS]IA[A-Z0-9]{12,}|X-Amz-[A-Za-z-]+=[^&\s]+")
 _ENCODED = re.compile(r"\s*Encoded authorization failure message:.*", re.DOTALL)
@@ -132,7 +137,7 @@ def fault_of(error: Exception, call: Call) -> Fault:
         return error
     if isinstance(error, sdk.ClientError):
         return _answered(error, call)
-    if isinstance(error, _NO_BASE_CREDENTIALS):
+    if isinstance(error, NO_BASE_CREDENTIALS):
         return no_credentials(error)
     if isinstance(error, sdk.SSLError):
         return Untrusted(
@@ -165,12 +170,27 @@ def uncertain(fault: Fault) -> bool:
     return isinstance(fault, Unavailable) or fault.provider_code in {kind.__name__ for kind in _DISBELIEVED}
 
 
-def no_credentials(error: Exception | None) -> CredentialNeeded:
-    """The base identity cannot be had; the SDK's text is kept out, it may quote a file."""
+def no_credentials(
+    error: Exception | None, file: str | None = None, profile: str | None = None
+) -> CredentialNeeded:
+    """The base identity cannot be had; the SDK's text is kept out, it may quote a file.
+
+    ``file`` and ``profile`` are those of the configuration. The SDK takes a file that it cannot read for an empty
+    one and misses the profile in it.
+    """
     code = type(error).__name__ if error is not None else "NoCredentials"
-    if isinstance(error, sdk.ProfileNotFound):
+    named = visible(profile or "default", cap=80)
+    absent = error is None or isinstance(error, sdk.ProfileNotFound | sdk.NoCredentialsError)
+    if file is not None and absent and (why := _unreadable(file)):
         return CredentialNeeded(
-            f"the AWS profile {visible(error.kwargs.get('profile', '?'))} does not exist",
+            f"cannot read the credentials file {visible(file, cap=200)} (profile {named}): {why}",
+            next="put it back or sign in again",
+            provider_code=code,
+        )
+    if isinstance(error, sdk.ProfileNotFound):
+        where = f" in {visible(file, cap=200)}" if file is not None else ""
+        return CredentialNeeded(
+            f"the AWS profile {visible(error.kwargs.get('profile', '?'), cap=80)} does not exist{where}",
             next="name another profile in [aws], or create it with aws configure",
             provider_code=code,
         )
@@ -179,6 +199,16 @@ def no_credentials(error: Exception | None) -> CredentialNeeded:
         next="log in (aws sso login) or mend the profile in [aws], then try again",
         provider_code=code,
     )
+
+
+def _unreadable(file: str) -> str:
+    """Why a file cannot be read, "" if it can."""
+    try:
+        with Path(file).open("rb") as opened:
+            opened.read(1)
+    except OSError as error:
+        return (error.strerror or type(error).__name__).lower()
+    return ""
 
 
 def _answered(error: sdk.ClientError, call: Call) -> Fault:
@@ -194,42 +224,46 @@ def _answered(error: sdk.ClientError, call: Call) -> Fault:
     code = visible(code, cap=80)
     said = _said(detail.get("Message"))
 
-    def make(kind: type[Fault], text: str, what_next: str) -> Fault:
+    def make(kind: type[Fault], text: str, what_next: str, *, head: str = str(call)) -> Fault:
         where = f" [{code}, request {visible(request_id, cap=64)}]" if request_id else f" [{code}]"
-        return kind(f"{call}: {text}{where}", next=what_next, request_id=request_id, provider_code=code)
+        return kind(f"{head}{text}{where}", next=what_next, request_id=request_id, provider_code=code)
 
     if code in _EXPIRED:
         return make(
             CredentialExpired,
-            "the credentials have expired",
+            ": the credentials have expired",
             "log in again (aws sso login), then try again" if call.base else "renew the lease; check the clock",
         )
     if code in _REFUSED:
         whose = "the base identity" if call.base else "the lease"
         return make(
             CredentialNeeded,
-            f"AWS does not accept the credentials of {whose}",
+            f": AWS does not accept the credentials of {whose}",
             "check the profile in [aws], the clock of this host, and that the region is enabled in that account",
         )
     if code not in _DENIED - KEY_REASONS and _of_the_key(call, code, said):
         # Not the lease's doing, and no renewal mends it.
-        return make(Denied, f"the KMS key may not or cannot be used{said}", key_next(call.account))
+        return make(Denied, f": the KMS key may not or cannot be used{said}", key_next(call.account))
+    if code in _DENIED and call.operation == "AssumeRole":
+        # What was refused comes before the long name of the role: rows show the beginning.
+        where = f"account {call.account}, {call.region}, for {visible(call.subject, cap=80)}"
+        return make(Denied, said, _ask(call), head=f"{call.name} denied by AWS in {where}")
     if code in _DENIED:
-        return make(Denied, f"denied{said}", _ask(call))
+        return make(Denied, f": denied{said}", _ask(call))
     if code in _THROTTLED or status == 429 or (code, call.operation) == _COPIES_AT_ONCE:
-        return make(Throttled, "AWS asks for fewer calls", "wait a minute, then try again")
+        return make(Throttled, ": AWS asks for fewer calls", "wait a minute, then try again")
     if code in _GONE or code.endswith(".NotFound"):
         snapshot = code.startswith("InvalidSnapshot") or code == "SNAPSHOT_NOT_FOUND"
         return make(
             Gone,
-            "it is not there (any more)",
-            "see who deleted it (CloudTrail: DeleteSnapshot), then plan the acquisition again"
+            ": it is not there (any more)",
+            f"{DELETED}; if it fails again, cancel it and plan another"
             if snapshot
             else "check account, region and id",
         )
     if code in _LATER or status >= 500:
-        return make(Unavailable, "AWS had an error of its own", "try again in a minute")
-    return make(CloudFault, f"AWS refused{said}", "read what AWS says; check account, region and id")
+        return make(Unavailable, ": AWS had an error of its own", "try again in a minute")
+    return make(CloudFault, f": AWS refused{said}", "read what AWS says; check account, region and id")
 
 
 def _ask(call: Call) -> str:
@@ -251,7 +285,8 @@ def key_next(account: str) -> str:
     """What to do when KMS refuses to serve a snapshot's reader."""
     return (
         "see that the snapshot's KMS key exists and is enabled, and that its key policy and the role of "
-        f"account {account} allow its use through EC2; then resume the acquisition"
+        f"account {account} allow its use through EC2; then {ANEW}; if it fails again, see in CloudTrail of the "
+        "key's account why KMS refuses"
     )
 
 

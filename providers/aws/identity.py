@@ -27,6 +27,7 @@ CASE_TAG = "ir-case"
 SHORTEST, LONGEST, LONGEST_CHAINED = 900, 43200, 3600
 """Seconds (STS API Reference, AssumeRole, DurationSeconds: 900 to 43,200, role chaining at most 3,600)."""
 
+_CHAINED = "the base identity is itself an assumed role, and AWS gives chained roles one hour at most"
 _SESSION_CHARS = re.compile(r"[^A-Za-z0-9_+=,.@-]")
 _SOURCE_IDENTITY = re.compile(r"[A-Za-z0-9_+=,.@-]{2,64}")
 _UNITS_AT_MOST = 20000
@@ -92,7 +93,7 @@ class AwsIdentity:
                 f"the examiner id {visible(examiner, cap=70)!r} cannot be a SourceIdentity",
                 next="use 2 to 64 letters, digits and _ + = , . @ - in [examiner] id",
             )
-        seconds, note = await self.lifetime(request.seconds)
+        seconds, note = await self._given(request.seconds)
         parameters: dict[str, Any] = {
             "RoleArn": request.role,
             "RoleSessionName": session_name(self._scope.case, request.lease),
@@ -128,11 +129,14 @@ class AwsIdentity:
 
     async def lifetime(self, seconds: int) -> tuple[int, str]:
         """What AWS gives instead of ``seconds``, and why: see :data:`LONGEST` and :data:`LONGEST_CHAINED`."""
+        given, note = await self._given(seconds)
+        if not note and given == LONGEST_CHAINED and (await self.caller()).chained:
+            note = f"3,600 s is the most: {_CHAINED}"
+        return given, note
+
+    async def _given(self, seconds: int) -> tuple[int, str]:
         if seconds > LONGEST_CHAINED and (await self.caller()).chained:
-            return LONGEST_CHAINED, (
-                "clamped to 3,600 s: the base identity is itself an assumed role, "
-                "and AWS gives chained roles one hour at most"
-            )
+            return LONGEST_CHAINED, f"clamped to 3,600 s: {_CHAINED}"
         if seconds > LONGEST:
             return LONGEST, "clamped to 43,200 s: AWS gives no role longer"
         if seconds < SHORTEST:

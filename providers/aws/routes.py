@@ -99,6 +99,7 @@ class Routing:
         self._account = account
         self._region = region
         self._disks = disks
+        self._several = len(disks) > 1
         self._forensics = settings.aws.forensics_account
         self._destination = settings.destination(region)
         self._alias = settings.aws.evidence_key
@@ -113,15 +114,15 @@ class Routing:
         match asked:
             case "direct":
                 found = await self._direct()
-                _refuse(f"route {asked}", found.obstacles)
+                _refuse(f"route {asked} cannot work", found.obstacles)
                 return self._direct_route(f"it was asked for: {self._reading()}", found)
             case "copy" | "preserve-copy":
                 found = await self._copy(downloads=asked == "copy")
-                _refuse(f"route {asked}", found.obstacles)
+                _refuse(f"route {asked} cannot work", found.obstacles)
                 return self._copy_route(asked == "copy", f"it was asked for: {self._copying(found)}", found)
             case "preserve-direct":
                 return self._kept(
-                    f"it was asked for: the snapshot stays in account {self._account}, nothing is downloaded"
+                    f"it was asked for: {self._stays()} in account {self._account}, nothing is downloaded"
                 )
             case "preserve":
                 return await self._preserve()
@@ -132,15 +133,15 @@ class Routing:
         if not found.obstacles:
             return self._direct_route(f"it needs the least: {self._reading()}", found)
         if self._account == self._forensics:
-            _refuse("route direct", found.obstacles)
+            _refuse("route direct cannot work", found.obstacles, self._at_least())
         other = await self._copy(downloads=True)
         if other.obstacles:
             one, two = found.obstacles[0], other.obstacles[0]
             if one == two:
-                _refuse("neither route direct nor route copy", found.obstacles)
+                _refuse("neither route direct nor route copy can work", found.obstacles, self._at_least())
             raise Refused(
                 f"route direct cannot work: {one.text}; nor can route copy: {two.text}",
-                next=f"{one.fix}; or {two.fix}",
+                next=_or(f"{one.fix}; or {two.fix}", self._at_least()),
             )
         return self._copy_route(
             True,
@@ -151,7 +152,7 @@ class Routing:
     async def _preserve(self) -> Route:
         if self._account == self._forensics:
             return self._kept(
-                f"account {self._account} is the forensics account itself: the snapshot stays there, "
+                f"account {self._account} is the forensics account itself: {self._stays()} there, "
                 "nothing is downloaded"
             )
         found = await self._copy(downloads=False)
@@ -160,8 +161,9 @@ class Routing:
                 False, f"a snapshot is safest where an intruder has no account: {self._copying(found)}", found
             )
         first = found.obstacles[0]
+        which = "they" if self._several else "it"
         return self._kept(
-            f"the snapshot stays in account {self._account}, for it cannot leave it: {first.text} "
+            f"{self._stays()} in account {self._account}, for {which} cannot leave it: {first.text} "
             f"(to mend that: {first.fix}); nothing is downloaded"
         )
 
@@ -317,6 +319,14 @@ class Routing:
             doubts=tuple(found.doubts),
         )
 
+    def _at_least(self) -> str:
+        """The route that works where none reads; a snapshot under a key out of use may fail as well."""
+        usable = all(disk.key is None or disk.key.usable for disk in self._disks)
+        return "use preserve-direct: it works, and keeps what is there" if usable else ""
+
+    def _stays(self) -> str:
+        return "the snapshots stay" if self._several else "the snapshot stays"
+
     def _kept(self, why: str) -> Route:
         return Route("preserve", why, self._region, copies=False, downloads=False)
 
@@ -328,8 +338,9 @@ class Routing:
                 return f"encrypted under the default key aws/ebs, which account {self._account} alone can use"
             return f"encrypted under {disk.key.short}, which is used inside account {self._account}"
 
+        snapshots = "one snapshot of each disk" if self._several else "one snapshot"
         return (
-            f"{self._each(said)}; the blocks are read straight from one snapshot inside account {self._account}, "
+            f"{self._each(said)}; the blocks are read straight from {snapshots} inside account {self._account}, "
             "nothing is shared with another account and no volume is made"
         )
 
@@ -341,13 +352,14 @@ class Routing:
                 return "not encrypted, so it can be shared as it is"
             return f"encrypted under {disk.key.short}, which the forensics account may use"
 
+        which = "each" if self._several else "the"
         return (
-            f"the snapshot is shared with the forensics account {self._forensics} and copied there under its own "
-            f"key; {self._each(said)}"
+            f"{which} snapshot is shared with the forensics account {self._forensics} and copied there under "
+            f"that account's own key; {self._each(said)}"
         )
 
     def _each(self, said: Callable[[Disk], str]) -> str:
-        if len(self._disks) == 1:
+        if not self._several:
             return f"the disk is {said(self._disks[0])}"
         by_text: dict[str, list[str]] = {}
         for disk in self._disks:
@@ -379,9 +391,13 @@ def _out_of_use(key: Key, what: str) -> Obstacle:
     )
 
 
-def _refuse(what: str, obstacles: Sequence[Obstacle]) -> None:
+def _refuse(what: str, obstacles: Sequence[Obstacle], instead: str = "") -> None:
     if not obstacles:
         return
     first = obstacles[0]
     more = f" (and {len(obstacles) - 1} more)" if len(obstacles) > 1 else ""
-    raise Refused(f"{what} cannot work: {first.text}{more}", next=first.fix)
+    raise Refused(f"{what}: {first.text}{more}", next=_or(first.fix, instead))
+
+
+def _or(fix: str, instead: str) -> str:
+    return f"{fix}; or {instead}" if instead and "preserve-direct" not in fix else fix

@@ -47,21 +47,22 @@ class Sheet:
         self.place = (account, region)
 
     def lock(self, disk: Disk, account: str, region: str) -> None:
-        days = self.lock_days
+        days = f"{self.lock_days} day{'s' if self.lock_days != 1 else ''}"
+        what = "copy" if self.route.copies else "snapshot"
         self.put(
-            title=f"Lock the snapshot{self.of(disk)} for {days} day{'s' if days != 1 else ''}",
+            title=f"Lock the {what}{self.of(disk)} for {days}",
             kind="act",
             effect="modify",
             call="ec2:LockSnapshot",
             resource=self.what(disk),
-            undo=f"kept: the lock ends by itself after {days} day{'s' if days != 1 else ''}",
+            undo=f"kept: the lock ends by itself after {days}",
             op="snapshot.lock",
             account=account,
             region=region,
             lease=f"{account}/modify",
             of=self.maker[disk.id],
             permissions=permissions.lock(region),
-            params=self.params(disk, days=days),
+            params=self.params(disk, days=self.lock_days),
         )
 
     def reencrypt(self, disk: Disk) -> str:
@@ -92,9 +93,8 @@ class Sheet:
         )
 
     def share(self, disk: Disk) -> str:
-        what = "re-encrypted copy" if disk.id in self.route.reencrypted else "snapshot"
         return self.put(
-            title=f"Share the {what}{self.of(disk)} with the forensics account",
+            title=f"Share the {self._shared(disk)}{self.of(disk)} with the forensics account",
             kind="act",
             effect="share",
             call="ec2:ModifySnapshotAttribute",
@@ -113,8 +113,9 @@ class Sheet:
         # A copy names no parent volume. With one such source, the owner alone has to say what may be copied;
         # a second, narrower statement beside it would allow nothing more.
         parents = [] if route.reencrypted else [arns.volume(self.region, self.account, disk.id)]
+        place = f"the forensics account{_to(self.region, route.region)}"
         return self.put(
-            title=f"Copy it{self.of(disk)} into the forensics account{_to(self.region, route.region)}",
+            title=f"Copy the shared snapshot{self.of(disk)} into {place}",
             kind="act",
             effect="collect",
             call="ec2:CopySnapshot",
@@ -139,10 +140,10 @@ class Sheet:
             params=self.params(disk, key=route.key, source_region=self.region, owner=self.account),
         )
 
-    def wait(self, disk: Disk, what: str) -> None:
+    def wait(self, disk: Disk, what: str, where: str = "") -> None:
         account, region = self.place
         self.put(
-            title=f"Wait until {what}{self.of(disk)} is complete",
+            title=f"Wait until {what}{self.of(disk)}{where} is complete",
             kind="wait",
             effect="observe",
             call="ec2:DescribeSnapshots",
@@ -157,8 +158,9 @@ class Sheet:
         )
 
     def unshare(self, disk: Disk, share: str, maker: str) -> None:
+        of = f" of the {self._shared(disk)}{self.of(disk)}" if self.of(disk) else ""
         number = self.put(
-            title=f"Take the share{self.of(disk)} back",
+            title=f"Take the share{of} back",
             kind="act",
             effect="share",
             call="ec2:ModifySnapshotAttribute",
@@ -222,6 +224,9 @@ class Sheet:
         if maker.call != "ec2:CopySnapshot":
             return f"the snapshot of {disk.id}"
         return f"the {'re-encrypted' if 'transport' in maker.params else 'evidence'} copy of {disk.id}"
+
+    def _shared(self, disk: Disk) -> str:
+        return "re-encrypted copy" if disk.id in self.route.reencrypted else "snapshot"
 
     def of(self, disk: Disk) -> str:
         """ " of vol-…" where there are several disks to tell apart."""

@@ -120,7 +120,7 @@ class _Building(Sheet):
         self.maker = {disk.id: self.copy(disk) for disk in self.disks}
         self.place = (self.forensics, route.region)
         for disk in self.disks:
-            self.wait(disk, "the copy in the forensics account")
+            self.wait(disk, "the copy", " in the forensics account")
         if self.lock_days:
             for disk in self.disks:
                 self.lock(disk, self.forensics, route.region)

@@ -242,11 +242,16 @@ class PlanScreen(CaseScreen[str | None]):
         if not word:
             self._start()
             return
+        undone = (
+            "What is destroyed cannot be brought back; the plan says how the rest is undone."
+            if word == "DESTROY"
+            else "The plan says how each is undone."
+        )
         question = Question(
             title=f"Approve {plan.kind} {plan.target.id}",
             happens=(
                 *plans.effects_in_words(plan, self.bench.shelf.names, self.look),
-                "The plan says how each is undone. Each is recorded in custody before and after.",
+                f"{undone} Each is recorded in custody before and after.",
             ),
             word=word,
             action="Approve",

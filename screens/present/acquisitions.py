@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 
 from rich.cells import cell_len
 
@@ -13,19 +14,20 @@ from app.model.view import StepRow
 from screens.present.amounts import bar, percent, plural, rate, size
 from screens.present.cells import Line, Span, cells, columns, fit, fit_line, share, spread, wrap
 from screens.present.durations import countdown, eta, hour_minute, left, spent, urgency
-from screens.present.ids import digest
+from screens.present.ids import digest, short_id
 from screens.present.look import Look
-from screens.present.states import WORKING, acquisition_state, step_state
+from screens.present.reasons import why
+from screens.present.states import WORKING, acquisition_state, owes, step_state
 
 _STATE = 15
 _CAP = 2000  # characters of an error that are kept before it is fitted or wrapped
 _INDENT = 8
+_SHORT = 12  # cells of an id in front of a step
 _ITEMS = 4  # sealed items that stand on the page of an acquisition with many
-_STEP, _STEP_AND_DISK = 20, 40  # cells of the present step that nothing else takes
+_STEP, _STEP_AND_DISK = 20, 56  # cells of the present step that nothing else takes
 _TONES = {"calm": "dim", "soon": "wait", "now": "need", "over": "need"}
 _BYTE_STEPS = ("download", "hash", "block")
 _ID = re.compile(r"\b[a-z]{1,5}-[0-9a-f]{8,17}\b")  # what EC2 names volumes and snapshots by
-_CALL = re.compile(r"[a-z][a-z0-9-]*:[A-Z]\w+\b")
 
 
 def done_percent(one: Acquisition) -> int | None:
@@ -44,26 +46,9 @@ def counts_bytes(one: Acquisition) -> bool:
 def nothing_lost(one: Acquisition) -> str:
     """The sentence for one that waits: how much of it is safe already."""
     part = percent(one.bytes_done, one.bytes_total)
-    if part is None:
+    if not part:
         return "Nothing was lost: it goes on where it was."
     return f"Nothing was lost: {part} % is on disk and verified."
-
-
-def why(error: str, room: int, look: Look) -> str:
-    """An error in at most ``room`` cells. When it is cut, the call and its object go first: why it failed stays.
-
-    >>> from screens.present.look import UNICODE
-    >>> why("ec2:CreateSnapshot on vol-1 in account 2: denied: the role may not", 24, UNICODE)
-    'denied: the role may not'
-    """
-    if cell_len(error) <= room:
-        return error
-    first, separator, rest = error.partition(": ")
-    if separator and _CALL.match(first):
-        error = rest
-    if cell_len(error) > room and error.endswith(")"):  # the bracket holds codes and request ids
-        error = error.rpartition(" (")[0] or error
-    return fit(error, min(cell_len(error), room), look)
 
 
 def ids(found: Sequence[str], look: Look) -> str:
@@ -84,8 +69,12 @@ def rows(
     width: int,
     look: Look,
     steps: Sequence[StepRow] = (),
+    devices: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[Line, Line]:
-    """Two lines: what and how far; then step, time and lease, or what went wrong and what to do about it."""
+    """Two lines: what and how far; then step, time and lease, or what went wrong and what to do about it.
+
+    ``devices`` are the names of disks in their instance, by their ids: ``/dev/xvdf``.
+    """
     state = acquisition_state(one, look)
     head: Line = ((f" {one.id} ", "strong"),)
     indent = " " * cells(head)
@@ -97,7 +86,7 @@ def rows(
     shown = _progress(one, long, speed, look)
     first = (*head, *columns([(subject, room), ((state,), _STATE), (shown, done)], look), (" ", ""))
     return fit_line(first, width, look), fit_line(
-        ((indent, ""), *_second(one, leases, now, width, look, steps)), width, look
+        ((indent, ""), *_second(one, leases, now, width, look, steps, devices)), width, look
     )
 
 
@@ -121,6 +110,7 @@ def _second(
     width: int,
     look: Look,
     steps: Sequence[StepRow],
+    devices: Mapping[str, str],
 ) -> Line:
     if one.state == "done":
         parts = [size(one.bytes_total or one.bytes_done, "")]
@@ -133,7 +123,9 @@ def _second(
         return ((f" {look.dot} ".join(part for part in parts if part), "dim"),)
     if one.error and one.state in ("failed", "interrupted", "waiting_for_credentials", "paused", "cancelled"):
         tone = "bad" if one.state == "failed" else "need"
-        error, todo = look.clean(one.error, _CAP), look.clean(one.next or "", _CAP)
+        error, todo = (look.clean(text or "", _CAP).rstrip(".") for text in (one.error, one.next))
+        if owes(one):
+            error = f"{look.warn} not all was taken back"
         if not todo:
             return ((why(error, max(8, width - _INDENT), look), tone),)
         # Both are seen: each has at least half of the line.
@@ -145,6 +137,8 @@ def _second(
         return ((f"stopped half-way {look.arrow} press r to go on where it was", "need"),)
     if one.state == "failed":
         return ((f"it failed without a reason given {look.arrow} press r to try the step again", "bad"),)
+    if one.state == "cancelled" and one.next:
+        return ((why(look.clean(one.next, _CAP), max(8, width - _INDENT), look), ""),)
     hint = _hint(one, steps, look)
     if hint:
         renewal = _renewal(one, leases, now, look)
@@ -173,16 +167,20 @@ def _second(
     line = [span for tail in tails for span in tail]
     room = max(6, room - cells(tuple(line)))
     if one.kind == "instance" and cell_len(step) > room:
-        step = _disk_first(one, look)
+        step = _disk_first(one, devices, look)
     return ((fit(step, min(cell_len(step), room), look), "dim"), *line)
 
 
-def _disk_first(one: Acquisition, look: Look) -> str:
-    """A step that is going to be cut, with the id that its title names in front: which disk it is stays."""
+def _disk_first(one: Acquisition, devices: Mapping[str, str], look: Look) -> str:
+    """A step that is going to be cut, with the disk that its title names in front, by its device where that is
+    known: which disk it is stays, and what is done with it."""
     title = look.clean(one.step)
     found = _ID.search(title)
-    named = f"{found[0]} {look.dot} {title.replace(found[0], look.more)}" if found else title
-    return f"{one.step_no}/{one.step_count} {named}"
+    if found is None:
+        return f"{one.step_no}/{one.step_count} {title}"
+    device = look.clean(devices.get(found[0], "")).removeprefix("/dev/")
+    rest = re.sub(rf"( of)? {found[0]}", "", title)
+    return f"{one.step_no}/{one.step_count} {device or short_id(found[0], _SHORT, look)} {look.dot} {rest}"
 
 
 def _hint(one: Acquisition, steps: Sequence[StepRow], look: Look) -> str:
@@ -205,6 +203,12 @@ def _renewal(one: Acquisition, leases: Mapping[str, Lease], now: datetime, look:
     lease = leases.get(one.lease or "")
     if lease is None:
         return []
+    if lease.state != "live":  # it was replaced: the row names the new one with its next answer
+        same = (lease.cloud, lease.account, lease.scope)
+        ready = [
+            two for two in leases.values() if two.state == "live" and (two.cloud, two.account, two.scope) == same
+        ]
+        lease = max(ready, key=lambda two: two.expires, default=lease)
     seconds = left(lease.expires, now)
     if lease.state != "live":
         return [(f" {look.dot} {lease.id} {lease.state}", "need")]
@@ -301,7 +305,7 @@ def step_lines(
     for notes, and where one is too long for its column, it stands whole under its step.
     """
     request = 20 if width >= 120 else 10 if width >= 96 else 0
-    call = 28 if width >= 96 else 24 if width >= 76 else 0
+    call = 28 if width >= 96 else 0
     fixed = [3, 13, call, request, 8]
     note = width >= 120
     title, *rest = share(width - 1, [part for part in fixed if part], [3, 2] if note else [1])

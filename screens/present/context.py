@@ -8,11 +8,10 @@ from datetime import datetime
 
 from app.model.view import CaseSnapshot
 from screens.present import leases
-from screens.present.amounts import plural
 from screens.present.cells import Line, Span, cells, fit_line
 from screens.present.durations import age, countdown, left, moment
 from screens.present.look import Look
-from screens.present.states import paused, running, waiting
+from screens.present.states import counted, paused, running, waiting
 
 STALE_AFTER_S = 6
 """The agent writes its heartbeat every 2 s; three missed beats are a sign."""
@@ -89,10 +88,8 @@ def context_line(snapshot: CaseSnapshot, around: Surroundings, now: datetime, wi
     needs, working = waiting(snapshot.acquisitions), running(snapshot.acquisitions)
     held = paused(snapshot.acquisitions)
     if needs:
-        texts = (
-            plural(len(needs), "job waits", "jobs wait"),
-            f"{len(needs)} {'waits' if len(needs) == 1 else 'wait'}",
-        )
+        few = counted(needs)
+        texts = (counted(needs, one="job", more="jobs"), f"{len(needs)} need you" if "," in few else few)
         parts.append(_Part(7, tuple(((f"{look.warn} {text}", "need"),) for text in texts)))
     else:
         if working:

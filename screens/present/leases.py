@@ -12,6 +12,7 @@ from screens.present.look import Look
 from screens.present.shelf import AccountKey
 from screens.present.states import state
 
+_WIDE = 100  # cells from which a row has room for the principal
 _TONES = {"calm": "", "soon": "wait", "now": "need", "over": "need"}
 
 
@@ -111,16 +112,22 @@ def lease_line(one: Lease, names: Mapping[AccountKey, str], now: datetime, width
 
 
 def note_lines(one: Lease, width: int, look: Look) -> list[Line]:
-    """What is said of one lease, such as why it is shorter than asked for; nothing where nothing is."""
-    if not one.note:
-        return []
-    text = f"{look.clean(one.id, 24)} {look.arrow} {look.clean(one.note, 1000)}"
-    return [((f" {piece}", "wait"),) for piece in wrap(text, width - 2)]
+    """The whole principal of one lease, and what is said of it, such as why it is shorter than asked for."""
+    out: list[Line] = []
+    if one.principal:
+        out += [((f" {piece}", "dim"),) for piece in wrap(look.clean(one.principal, 300), width - 2)]
+    if one.note:
+        text = f"{look.clean(one.id, 24)} {look.arrow} {look.clean(one.note, 1000)}"
+        out += [((f" {piece}", "wait"),) for piece in wrap(text, width - 2)]
+    return out
 
 
 def _line(parts: Sequence[Span], width: int, look: Look) -> Line:
-    account = 18 if width >= 100 else 14
-    scope, principal = share(width - 1, [7, 10, 16, account], [2, 3])
+    # On a narrow screen what a lease is for has the room; its principal stands under the list.
+    wide = width >= _WIDE
+    account = 18 if wide else 14
+    scope, *rest = share(width - 1, [7, 10, 16, account], [2, 3] if wide else [1])
+    principal = rest[0] if rest else 0
     return (
         (" ", ""),
         *columns(

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from rich.cells import cell_len, set_cell_size
 
+from app.cli import cautions
 from app.model import LeaseSpec, Plan
 from screens.present.amounts import count, plural, size
 from screens.present.cells import Line, Span, cells, spread, wrap
@@ -43,14 +44,12 @@ def head(plan: Plan, names: Mapping[AccountKey, str], width: int, look: Look) ->
     target = plan.target
     name = target.attached_to or target.name
     what = f"{look.clean(name)}, {size(target.size_bytes)}" if name else size(target.size_bytes)
-    disks = sum(item.kind == "disk" for item in plan.items)
+    disks = _volumes(plan)
     if plan.kind == "instance" and disks:
         what += f" on {plural(disks, 'disk')}"
     where = f"in {account_name(plan, target.account, names, look)} {look.dot} {look.clean(target.region)}"
     subject: Line = ((f" acquire {plan.kind} ", ""), (look.clean(target.id), "strong"), (f" ({what})", ""))
-    notes: Line = ()
-    if plan.warnings:
-        notes = ((f"{look.warn} {plural(len(plan.warnings), 'note')}", "need"),)
+    notes = _counted(plan, look)
     whole: Line = (*subject, (f" {where}", "dim"))
     if cells(whole) + cells(notes) < width:
         out: list[Line] = [spread(whole, notes, width, look)]
@@ -69,13 +68,38 @@ def head(plan: Plan, names: Mapping[AccountKey, str], width: int, look: Look) ->
         for row, piece in enumerate(wrap(what, max(20, width - 16))):
             lead = ((" lock  ", ""), (f"{f'{count(days)} DAYS':<9}", "need")) if row == 0 else ((" " * 16, ""),)
             out.append((*lead, (piece, "")))
+    for warning in cautions.dangers(plan):
+        for row, piece in enumerate(wrap(look.clean(warning.text, 600), max(20, width - 4))):
+            out.append(((f" {look.warn if row == 0 else ' '} {piece}", "need"),))
     return out
+
+
+def _counted(plan: Plan, look: Look) -> Line:
+    """``▲ 3 dangers · 6 notes``: the dangers stand under the route, the notes at the end."""
+    grave, light = len(cautions.dangers(plan)), len(cautions.notes(plan))
+    noted = plural(light, "note") if light else ""
+    if not grave:
+        return ((noted, "dim"),) if noted else ()
+    out: Line = ((f"{look.warn} {plural(grave, 'danger')}", "need"),)
+    return (*out, (f" {look.dot} {noted}", "dim")) if noted else out
+
+
+def _volumes(plan: Plan) -> int:
+    """How many disks the steps are about. What is kept in the cloud ends in no item of its own."""
+    found: set[str] = set()
+    for step in plan.steps:
+        one, many = step.params.get("volume_id"), step.params.get("volume_ids")
+        if isinstance(one, str):
+            found.add(one)
+        if step.op == "snapshot.create" and isinstance(many, list):
+            found.update(volume for volume in many if isinstance(volume, str))
+    return len(found)
 
 
 def facts(
     plan: Plan, names: Mapping[AccountKey, str], space: str, evidence_dir: str, width: int, look: Look
 ) -> list[Line]:
-    """Permissions, clocks, leases, estimate, what it ends in, room and warnings."""
+    """Permissions, clocks, leases, estimate, what it ends in, room and notes."""
     out: list[Line] = []
 
     def fact(label: str, text: str, tone: str = "") -> None:
@@ -99,9 +123,8 @@ def facts(
         fact("room", look.clean(space, 300))
     elif evidence_dir and plan.items:
         fact("evidence to", look.clean(evidence_dir, 300))
-    for warning in plan.warnings:
-        for row, piece in enumerate(wrap(look.clean(warning.text, 600), max(20, width - 4))):
-            out.append(((f" {look.warn if row == 0 else ' '} {piece}", "need"),))
+    for place, warning in enumerate(cautions.notes(plan)):
+        fact("notes" if place == 0 else "", look.clean(warning.text, 600), "dim")
     return out
 
 

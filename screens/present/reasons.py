@@ -11,6 +11,7 @@ from screens.present.look import Look
 
 _CALL = re.compile(r"[a-z][a-z0-9-]*:[A-Z]\w+\b")
 _CODES = re.compile(r" (\([^()]*\)|\[[^][]*\])$")  # the bracket holds codes and request ids
+_SERVICE = re.compile(r"^denied: [\w-]+:(?=[A-Z]\w+$)")
 _SAYS = r"(?:AWS says )?[\"'“]?"
 _DENIED = re.compile(
     rf"(?:denied[:,]? )?{_SAYS}(?:You are not authorized to perform this operation\. )?"
@@ -37,4 +38,6 @@ def why(error: str, room: int, look: Look) -> str:
         error = rest
     if cell_len(error) > room:
         error = _CODES.sub("", error) or error
+    if cell_len(error) > room:
+        error = _SERVICE.sub("denied: ", error)
     return fit(error, min(cell_len(error), room), look)

@@ -14,7 +14,7 @@ _WORDS: dict[str, tuple[str, str, str]] = {
     "approved": ("idle", "approved", "dim"),
     "queued": ("wait", "queued", "wait"),
     "running": ("live", "running", "live"),
-    "waiting_for_credentials": ("warn", "needs sign-in", "need"),
+    "waiting_for_credentials": ("warn", "needs access", "need"),
     "paused": ("pause", "paused", "wait"),
     "interrupted": ("warn", "interrupted", "need"),
     "hashing": ("live", "hashing", "live"),
@@ -49,7 +49,7 @@ def step_state(name: str, look: Look, acquisition: str = "running") -> Span:
     if name == "done":
         return f"{look.done} done", "done"
     if name == "running" and acquisition == "waiting_for_credentials":
-        return f"{look.warn} sign-in", "need"
+        return f"{look.warn} no access", "need"
     if name == "running" and acquisition not in WORKING:
         return state(acquisition, look)
     return state(name, look)
@@ -61,18 +61,26 @@ def acquisition_state(acquisition: Acquisition, look: Look) -> Span:
         return f"{look.done} done", "done"
     if undoing(acquisition) and acquisition.state in WORKING:
         return state("undoing", look)
+    if owes(acquisition):
+        return f"{look.warn} cancelled", "need"
     return state(acquisition.state, look)
 
 
 def undoing(acquisition: Acquisition) -> bool:
     """It was cancelled, and what its plan made only for the way is being taken back: its step says so."""
-    return acquisition.state not in ENDED and acquisition.step.startswith("undoing:")
+    return acquisition.state not in ENDED and acquisition.step.startswith("undoing")
+
+
+def owes(acquisition: Acquisition) -> bool:
+    """It was cancelled, and not all that it shared or made only for the way could be taken back."""
+    return acquisition.state == "cancelled" and "taken back" in (acquisition.error or "")
 
 
 def waiting(acquisitions: Sequence[Acquisition]) -> list[Acquisition]:
     """Those that need a person, in order.
 
-    A failed or interrupted one does not once a newer acquisition of the same target stands beside it.
+    A failed or interrupted one does not once a newer acquisition of the same target stands beside it; one that
+    still owes something does until it is taken back.
     """
     newest: dict[tuple[str, str, str], str] = {}
     for one in acquisitions:
@@ -80,9 +88,32 @@ def waiting(acquisitions: Sequence[Acquisition]) -> list[Acquisition]:
     return [
         one
         for one in acquisitions
-        if one.state in NEEDS_A_PERSON
-        and (one.state == "waiting_for_credentials" or newest[(one.cloud, one.account, one.target)] == one.id)
+        if owes(one)
+        or (
+            one.state in NEEDS_A_PERSON
+            and (one.state == "waiting_for_credentials" or newest[(one.cloud, one.account, one.target)] == one.id)
+        )
     ]
+
+
+def counted(needs: Sequence[Acquisition], *, one: str = "", more: str = "") -> str:
+    """How many of those that need a person wait, have failed or could not take everything back: ``1 waits, 2
+    failed``. ``one`` and ``more`` are the nouns of the first that is said: ``1 job waits``."""
+    failed = sum(found.state == "failed" for found in needs)
+    owing = sum(owes(found) for found in needs)
+    held = len(needs) - failed - owing
+    parts = [
+        (held, "waits" if held == 1 else "wait"),
+        (failed, "failed"),
+        (owing, "not taken back"),
+    ]
+    said = [(number, word) for number, word in parts if number]
+    out = [f"{number} {word}" for number, word in said]
+    if said:
+        number, word = said[0]
+        noun = one if number == 1 else more
+        out[0] = f"{number} {noun} {word}" if noun else out[0]
+    return ", ".join(out)
 
 
 def going_on(acquisitions: Sequence[Acquisition]) -> list[Acquisition]:

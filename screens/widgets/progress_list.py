@@ -23,6 +23,7 @@ class Progress:
         steps: Sequence[StepRow],
         now: datetime,
         look: Look,
+        devices: Mapping[str, str],
     ) -> None:
         self._rows = list(reversed(acquisitions))
         self._at = {one.id: place for place, one in enumerate(self._rows)}
@@ -32,6 +33,7 @@ class Progress:
             self._steps.setdefault(row.acquisition, []).append(row)
         self._now = now
         self._look = look
+        self._devices = devices
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -44,7 +46,7 @@ class Progress:
 
     def row(self, index: int, width: int) -> tuple[Line, ...]:
         one = self._rows[index]
-        return rows(one, self._leases, self._now, width, self._look, self._steps.get(one.id, ()))
+        return rows(one, self._leases, self._now, width, self._look, self._steps.get(one.id, ()), self._devices)
 
     def get(self, key: str) -> Acquisition | None:
         """The acquisition of that id."""

@@ -37,7 +37,8 @@ class Question:
 class TypedConfirm(ModalScreen[str | None]):
     """Dismissed with the reason ("" if none was asked or given), or None: nothing is to happen.
 
-    The focus starts on the button that does nothing, and Enter in the input never confirms by itself.
+    The focus starts on the button that does nothing, and Enter in the input never confirms by itself; after a
+    wrong word it stays in the input.
     """
 
     CSS_PATH = Path(__file__).with_name("typed_confirm.tcss")
@@ -52,6 +53,13 @@ class TypedConfirm(ModalScreen[str | None]):
         self._question = question
         self._look = look
 
+    def _asks(self, wrong: bool = False) -> Line:
+        """What is to be typed; and how, where case matters and may be missed."""
+        word = self._look.clean(self._question.word)
+        manner = " in capitals" if word.isalpha() and word.isupper() else ""
+        lead: Line = ((f" {self._look.warn} That is not it.", "need"),) if wrong else ()
+        return (*lead, (" Type ", "head"), (word, "strong"), (f"{manner} to go on:", "head"))
+
     def compose(self) -> ComposeResult:
         question, look = self._question, self._look
         box = Vertical(id="box", classes="-ascii" if look.ascii else "")
@@ -61,11 +69,7 @@ class TypedConfirm(ModalScreen[str | None]):
             if question.ask_reason:
                 yield LinesView([((" Reason for custody:", "head"),)], look=look, classes="label")
                 yield PlainInput(id="reason", select_on_focus=False)
-            yield LinesView(
-                [((" Type ", "head"), (look.clean(question.word), "strong"), (" to go on:", "head"))],
-                look=look,
-                classes="label",
-            )
+            yield LinesView([self._asks()], look=look, id="asks", classes="label")
             yield PlainInput(id="word", select_on_focus=False)
             with Horizontal(id="buttons"):
                 yield Button(Content(f"[ {look.plain(question.cancel)} ]"), id="no")
@@ -95,10 +99,12 @@ class TypedConfirm(ModalScreen[str | None]):
     @on(Input.Submitted)
     def _entered(self, event: Input.Submitted) -> None:
         yes = self.query_one("#yes", Button)
-        if event.input.id == "word" and not yes.disabled:
-            yes.focus()
-        else:
+        if event.input.id != "word":
             self.focus_next()
+        elif not yes.disabled:
+            yes.focus()
+        elif event.value.strip():  # stay: the next Enter, on Cancel, would discard everything
+            self.query_one("#asks", LinesView).show([self._asks(wrong=True)])
 
     def on_key(self, event: Key) -> None:
         """Typing at once, without looking for the field first, is typing the word."""

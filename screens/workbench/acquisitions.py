@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import ClassVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.message import Message
 
-from app.model import ENDED, Acquisition
+from app.model import ENDED, Acquisition, EvidenceItem, Resource
+from app.model.view import StepRow
 from screens.keymap import bindings, hints
-from screens.present.acquisitions import done_percent, target_of
+from screens.present.acquisitions import done_percent, ids, target_of
 from screens.present.look import Look
-from screens.present.states import paused, running, undoing, waiting
+from screens.present.states import counted, owes, paused, running, undoing, waiting
 from screens.widgets.progress_list import Progress, ProgressList
 from screens.widgets.row_list import RowList
 from screens.widgets.typed_confirm import Question
 from screens.workbench.pane import Pane
 
+_MAKES = frozenset({"ec2:CreateSnapshot", "ec2:CreateSnapshots", "ec2:CopySnapshot"})
 _GOES_ON = frozenset({"failed", "interrupted", "waiting_for_credentials", "paused"})
 
 
@@ -38,6 +41,8 @@ class AcquisitionsPane(Pane):
     def __init__(self) -> None:
         super().__init__(id="acquisitions", classes="pane")
         self._source: Progress | None = None
+        self._named: Sequence[Resource] = ()
+        self._devices: dict[str, str] = {}
 
     def compose(self) -> ComposeResult:
         empty = ((" nothing acquired yet: a on a disk or instance in pane 2 plans", "dim"),)
@@ -57,14 +62,19 @@ class AcquisitionsPane(Pane):
         self.name_title(
             f"{len(working)} running" if working else "",
             f"{len(held)} paused" if held else "",
-            f"{self.look.warn} {len(needs)} {'needs' if len(needs) == 1 else 'need'} you" if needs else "",
+            f"{self.look.warn} {counted(needs)}" if needs else "",
         )
         self.name_keys()
 
     def tick(self) -> None:
         snapshot = self.bench.snapshot
         leases = {one.id: one for one in snapshot.leases}
-        self._source = Progress(snapshot.acquisitions, leases, snapshot.steps, self.bench.clock.now(), self.look)
+        if snapshot.resources is not self._named:
+            self._named = snapshot.resources
+            self._devices = {one.id: one.attached_to.device for one in snapshot.resources if one.attached_to}
+        self._source = Progress(
+            snapshot.acquisitions, leases, snapshot.steps, self.bench.clock.now(), self.look, self._devices
+        )
         self.rows.show(self._source)
 
     def on_row_list_chosen(self, event: RowList.Chosen) -> None:
@@ -98,31 +108,66 @@ class AcquisitionsPane(Pane):
         one = self.current
         if one is None:
             return
-        if one.state in ("done", "cancelled"):
+        if one.state == "done" or (one.state == "cancelled" and not owes(one)):
             self.bench.say(f"{one.id} has ended.", "warning")
             return
         if undoing(one):
             self.bench.say(f"{one.id} is cancelled; what it made only for the way is being taken back.", "warning")
             return
-        self.bench.ask(cancel_question(one, self.bench.look), lambda reason: self._order("cancel", one, reason))
+        snapshot = self.bench.snapshot
+        question = cancel_question(one, snapshot.items, snapshot.steps, self.bench.look)
+        self.bench.ask(question, lambda reason: self._order("cancel", one, reason))
 
     def _order(self, verb: str, one: Acquisition, reason: str = "") -> None:
         self.bench.order(f"acquisition.{verb}", {"acquisition": one.id, "reason": reason})
 
 
-def cancel_question(one: Acquisition, look: Look) -> Question:
-    """What cancelling means, for this acquisition as it stands."""
+def cancel_question(
+    one: Acquisition, items: Sequence[EvidenceItem], steps: Sequence[StepRow], look: Look
+) -> Question:
+    """What cancelling means, for this acquisition as it stands. ``items`` and ``steps`` are those of the case."""
+    what = f"{one.id} {one.kind} {target_of(one, look)}"
+    recorded = "The cancellation and each undoing are recorded in custody."
+    if owes(one):
+        return Question(
+            title=f"Cancel {one.id} again",
+            happens=(
+                f"{what} is cancelled, but not everything could be taken back. That is tried once more.",
+                *((look.clean(one.next, 1000),) if one.next else ()),
+                recorded,
+            ),
+            word=one.id,
+            action="Try once more",
+            ask_reason=True,
+            cancel="Back",
+        )
     part = done_percent(one)
     where = f"at step {one.step_no} of {one.step_count}" + (f", {part} %" if part is not None else "")
+    failed = one.state == "failed"
+    if failed:
+        ends = f"{what} failed {where}. Cancelled, it has ended for good: it cannot be resumed."
+    else:
+        ends = f"{what} stops {where}, for good: it cannot be resumed."
+    sealed = [item.id for item in items if item.acquisition == one.id]
+    if sealed:
+        comes = (
+            f"{ids(sealed, look)} {'is' if len(sealed) == 1 else 'are'} sealed and stay{'s' * (len(sealed) == 1)}."
+        )
+        comes += " No other evidence item comes of it."
+    else:
+        comes = "No evidence item comes of it."
+    made = any(row.acquisition == one.id and row.state == "done" and row.call in _MAKES for row in steps)
+    kept = ("Snapshots and copies that the plan keeps stay in the cloud, and are billed.",) if made else ()
     return Question(
         title=f"Cancel {one.id}",
         happens=(
-            f"{one.id} {one.kind} {target_of(one, look)} stops {where}, for good: it cannot be resumed.",
-            "No evidence item comes of it. What was made only for the way is undone as its plan says.",
-            "The cancellation and each undoing are recorded in custody.",
+            ends,
+            f"{comes} What was shared or made only for the way is undone as its plan says.",
+            *kept,
+            recorded,
         ),
         word=one.id,
         action=f"Cancel {one.id}",
         ask_reason=True,
-        cancel="Let it go on",
+        cancel="Back" if failed else "Let it go on",
     )

@@ -6,6 +6,7 @@ import asyncio
 import json
 import tomllib
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -86,6 +87,7 @@ class Ground:
     used: list[tuple[str, str]]
     outputs: dict[str, dict[str, Any]] = field(default_factory=dict)
     acquisition: str = "A-0001"
+    begun: datetime = field(default_factory=lambda: datetime.now(UTC))
     _leases: dict[str, Grant] = field(default_factory=dict)
 
     async def lease(self, account: str) -> Grant:
@@ -102,7 +104,7 @@ class Ground:
         return self._leases[account]
 
     def context(self, head: str = "") -> StepContext:
-        heads = frozenset(f"{number:064x}" for number in range(40))
+        heads = {f"{number:064x}": self.begun for number in range(40)}
         return StepContext(case=CASE, acquisition=self.acquisition, head=head, outputs=self.outputs, heads=heads)
 
     async def find(self, step: Step) -> Made | None:

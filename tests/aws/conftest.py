@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -65,12 +65,16 @@ def lease(account: str = ACCOUNT, key: str = "ASIALEASE00000000001") -> Grant:
     )
 
 
-HEADS = frozenset({"ab" * 32, "one", "two", "three"})
-"""The intents that a step has had, as tests of its acts suppose."""
+BEGUN = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+"""When the scripted snapshots were begun, and the intents in doubt were written."""
+HEADS = dict.fromkeys(("ab" * 32, "one", "two"), BEGUN)
+"""The intents in doubt of a step, as tests of its acts suppose."""
 
 
-def context(outputs: dict[str, dict[str, Any]] | None = None, *, head: str = "") -> StepContext:
-    return StepContext(case="c-1", acquisition="A-0001", head=head, outputs=outputs or {}, heads=HEADS)
+def context(
+    outputs: dict[str, dict[str, Any]] | None = None, *, head: str = "", heads: Mapping[str, datetime] = HEADS
+) -> StepContext:
+    return StepContext(case="c-1", acquisition="A-0001", head=head, outputs=outputs or {}, heads=heads)
 
 
 def account(found: str = ACCOUNT) -> Account:

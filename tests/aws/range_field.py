@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any
 
 from app.clock import SystemClock
@@ -77,7 +78,7 @@ class Field:
         """Rehearsal, snapshot and wait, as the engine runs them."""
         asking, first, second = plan.steps[:3]
         context = StepContext(
-            case=CASE, acquisition=acquisition, head="", outputs={}, heads=frozenset({"ab" * 32})
+            case=CASE, acquisition=acquisition, head="", outputs={}, heads={"ab" * 32: datetime.now(UTC)}
         )
         assert await self.provider.actuator.rehearse(asking, first, context, leases[asking.lease])
         made = await self.provider.actuator.find(first, context, leases[first.lease])
@@ -127,7 +128,7 @@ class Walk:
             acquisition=self.acquisition,
             head="",
             outputs=self.outputs,
-            heads=frozenset({f"{int(step.id):064x}"}),
+            heads={f"{int(step.id):064x}": datetime.now(UTC)},
         )
         if step.kind in ("hash", "seal"):
             return

@@ -25,7 +25,7 @@ from tests.aws.scripted import (
     tags,
 )
 
-VOLUME, SNAPSHOT, OTHER = "vol-0123456789abcdef0", "snap-0123456789abcdef0", "snap-0123456789abcdef1"
+VOLUME, SNAPSHOT = "vol-0123456789abcdef0", "snap-0123456789abcdef0"
 FACTS: dict[str, Any] = {"volume_id": VOLUME, "size_bytes": 8 << 30, "block_size": 524288}
 MARKS = {"ir-case": "c-1", "jumpbag:acquisition": "A-0001", "jumpbag:step": "1"}
 OURS = tags({**MARKS, "jumpbag:head": "ab" * 32})
@@ -157,23 +157,6 @@ async def test_find_looks_once_where_nothing_is_in_doubt(desk: Desk, script: Scr
     filters = {form[f"Filter.{n}.Name"]: form[f"Filter.{n}.Value.1"] for n in range(1, 4)}
     assert filters == {"tag:ir-case": "c-1", "tag:jumpbag:acquisition": "A-0001", "tag:jumpbag:step": "1"}
     assert form["Owner.1"] == "self"
-
-
-async def test_find_takes_neither_failed_snapshots_nor_those_of_others(desk: Desk, script: Scripted) -> None:
-    foreign = tags({**MARKS, "ir-case": "c-2", "jumpbag:head": "ab" * 32})
-    planted, guessed = tags(MARKS), tags({**MARKS, "jumpbag:head": "cd" * 32})
-    script.always = snapshots(
-        snapshot_fields("snap-0123456789abcdef2", VOLUME, state="error", with_tags=OURS),
-        snapshot_fields("snap-0123456789abcdef3", VOLUME, with_tags=foreign),
-        snapshot_fields("snap-0123456789abcdef4", "vol-0123456789abcdef9", with_tags=OURS),
-        snapshot_fields("snap-0123456789abcdef5", VOLUME, with_tags=planted).replace("09:00:00", "08:00:00"),
-        snapshot_fields("snap-0123456789abcdef6", VOLUME, with_tags=guessed).replace("09:00:00", "08:00:00"),
-        snapshot_fields(OTHER, VOLUME, with_tags=OURS).replace("09:00:00", "09:00:05"),
-        snapshot_fields(SNAPSHOT, VOLUME, with_tags=OURS),
-    )
-    found = await desk.provider.actuator.find(CREATE, context(), lease())
-    assert found is not None
-    assert found.resource == SNAPSHOT, "whoever copies our tags comes after us"
 
 
 async def test_a_snapshot_of_another_volume_is_not_believed(desk: Desk, script: Scripted) -> None:

@@ -258,7 +258,7 @@ async def test_a_copy_that_fails_late_is_broken_and_never_counts_as_made(ground:
     copy = await ground.act(again)
     with pytest.raises(Broken, match=copy.resource) as caught:
         await ground.wait(wait(4, 3, volume))
-    assert "plan" in caught.value.next
+    assert "resume it: the step is done anew" in caught.value.next
     assert await ground.find(again) is None
 
 
@@ -269,7 +269,7 @@ async def test_a_snapshot_that_somebody_deletes_midway_is_gone(ground: Ground) -
     await ground.ec2("delete_snapshot", SnapshotId=made.resource)
     with pytest.raises(Gone, match=made.resource) as caught:
         await ground.wait(wait(2, 1, volume))
-    assert "CloudTrail" in caught.value.next
+    assert "CloudTrail" in caught.value.next and "resume it" in caught.value.next
     # An account that never sees the snapshot is told so, and nothing is sent.
     before = len(await ground.calls("ec2:CopySnapshot"))
     with pytest.raises(Gone, match=made.resource):

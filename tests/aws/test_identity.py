@@ -73,7 +73,8 @@ async def test_the_lifetime_is_clamped_and_says_why(
         (ROLE, 14400, 3600, "clamped to 3,600 s"),
         (USER, 90000, 43200, "clamped to 43,200 s"),
         (USER, 60, 900, "raised to 900 s"),
-        (ROLE, 3600, 3600, ""),
+        (ROLE, 3600, 3600, "3,600 s is the most"),
+        (USER, 3600, 3600, ""),
     ],
 )
 async def test_the_lifetime_is_known_before_the_lease(
@@ -123,6 +124,8 @@ async def test_a_refusal_says_what_to_check(desk: Desk, script: Scripted) -> Non
     assert (fault.provider_code, fault.request_id) == ("AccessDenied", "req-err")
     for word in ("user/responder", f"arn:aws:iam::{ACCOUNT}:role/jumpbag", "sts:TagSession", "external_id"):
         assert word in fault.next
+    role = f"arn:aws:iam::{ACCOUNT}:role/jumpbag"
+    assert fault.message.startswith(f"sts:AssumeRole denied by AWS in account {ACCOUNT}, eu-west-1, for {role}: ")
 
 
 async def test_a_credential_of_another_account_is_not_taken(desk: Desk, script: Scripted) -> None:

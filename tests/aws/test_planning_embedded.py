@@ -7,6 +7,7 @@ import json
 import tomllib
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -112,7 +113,8 @@ class Field:
         """All cloud steps, each under its own lease; the outputs."""
         self.number += 1
         leases = {spec.key: await self.lease(spec.policy, spec.account) for spec in plan.leases}
-        context = StepContext(case=CASE, acquisition=f"A-{self.number:04d}", head="", outputs={})
+        heads = {f"{int(step.id):064x}": datetime.now(UTC) for step in plan.steps}
+        context = StepContext(CASE, f"A-{self.number:04d}", "", {}, heads)
         act = self.provider.actuator
         for step in plan.steps:
             grant = leases.get(step.lease)

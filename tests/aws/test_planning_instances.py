@@ -73,6 +73,7 @@ async def test_three_disks_are_taken_at_once_and_read_where_they_are(plans: Tabl
     assert "one point in time" in next(w.text for w in made.warnings if w.code == "crash-consistent")
     for volume in ids:
         assert volume in made.why
+    assert "straight from one snapshot of each disk" in made.why
     assert [w.code for w in made.warnings].count("delete-on-termination") == 3
     assert all(spec.policy_bytes <= POLICY_LIMIT for spec in made.leases)
 
@@ -94,6 +95,60 @@ async def test_each_disk_goes_the_way_that_its_key_needs(plans: Table) -> None:
     undone = {s.undoes for s in made.steps if s.undoes}
     assert undone == {anew.id, *(s.id for s in shares.values())}
     assert {s.account for s in made.steps if s.kind == "download"} == {FORENSICS}
+
+
+async def test_titles_read_well_for_one_disk_and_for_several(plans: Table) -> None:
+    """They go into the signed record."""
+    plans.aws.volumes = plans.aws.volumes[1:]
+    customer, default = (volume.id for volume in plans.aws.volumes)
+    several = [step.title for step in (await plans.plan("copy", kind="instance", lock_days=7)).steps]
+    assert several == [
+        "Ask AWS whether CreateSnapshots would be allowed",
+        f"Snapshot 2 disks of {INSTANCE} at one point in time",
+        "Collect the configuration of the instance",
+        "Seal the configuration",
+        "Wait until all snapshots are complete",
+        f"Copy the snapshot of {default} under the evidence key of its account",
+        f"Wait until the re-encrypted copy of {default} is complete",
+        f"Share the snapshot of {customer} with the forensics account",
+        f"Share the re-encrypted copy of {default} with the forensics account",
+        f"Copy the shared snapshot of {customer} into the forensics account",
+        f"Copy the shared snapshot of {default} into the forensics account",
+        f"Wait until the copy of {customer} in the forensics account is complete",
+        f"Wait until the copy of {default} in the forensics account is complete",
+        f"Lock the copy of {customer} for 7 days",
+        f"Lock the copy of {default} for 7 days",
+        f"Take the share of the snapshot of {customer} back",
+        f"Take the share of the re-encrypted copy of {default} back",
+        f"Delete the re-encrypted copy of {default}",
+        *(
+            title
+            for volume in (customer, default)
+            for title in (
+                f"Read the blocks of {volume} onto the jump host",
+                f"Hash the whole image of {volume}",
+                f"Seal the evidence bag of {volume}",
+            )
+        ),
+    ]
+    plans.aws.volumes = plans.aws.volumes[1:]
+    single = [step.title for step in (await plans.plan("copy", target=default, lock_days=1)).steps]
+    assert single == [
+        "Ask AWS whether CreateSnapshot would be allowed",
+        f"Snapshot {default}",
+        "Wait until the snapshot is complete",
+        "Copy the snapshot under the evidence key of its account",
+        "Wait until the re-encrypted copy is complete",
+        "Share the re-encrypted copy with the forensics account",
+        "Copy the shared snapshot into the forensics account",
+        "Wait until the copy in the forensics account is complete",
+        "Lock the copy for 1 day",
+        "Take the share back",
+        "Delete the re-encrypted copy",
+        "Read its blocks onto the jump host",
+        "Hash the whole image",
+        "Seal the evidence bag",
+    ]
 
 
 async def test_preserving_an_instance_still_collects_its_configuration(plans: Table) -> None:

@@ -151,7 +151,9 @@ REFUSALS: list[tuple[str, str, dict[str, Any], str, str]] = [
     # keys out of use
     ("customer", "direct", {"state": {2: "Disabled"}}, "is disabled in account 222222222222", "kms:EnableKey"),
     ("customer", "copy", {"state": {2: "Disabled"}}, "is disabled", "kms:EnableKey"),
-    ("customer", "auto", {"state": {2: "PendingDeletion"}}, "is waiting to be deleted", "kms:CancelKeyDeletion"),
+    ("customer", "auto", {"state": {2: "PendingDeletion"}}, "neither route direct nor route copy can work: ",
+     "kms:CancelKeyDeletion"),
+    ("customer", "direct", {"state": {2: "PendingDeletion"}}, "is waiting to be deleted", "kms:CancelKeyDeletion"),
     ("customer", "direct", {"without": [2]}, "does not exist any more", "CloudTrail"),
     ("none", "copy", {"state": {5: "Disabled"}}, "evidence key alias/jumpbag-evidence is disabled", "EnableKey"),
     ("default", "copy", {"state": {4: "PendingImport"}}, "in the state PendingImport", "brought back"),
@@ -162,7 +164,7 @@ REFUSALS: list[tuple[str, str, dict[str, Any], str, str]] = [
      "does not allow kms:DescribeKey", f"to {role(FORENSICS)}"),
     ("default", "copy", {"policy": {4: [root(ACCOUNT)]}}, "the role in account 111111111111 may not use key",
      f"to {role(FORENSICS)} in its key policy"),
-    ("private", "auto", {"policy": {3: []}}, "route direct cannot work", "or have"),
+    ("private", "auto", {"policy": {3: []}}, "route direct cannot work", "or use preserve-direct: it works"),
     # the key of the copies cannot be seen
     ("none", "copy", {"denied": {f"kms:DescribeKey@{FORENSICS}"}}, "cannot be read", "kms:DescribeKey"),
 ]  # fmt: skip

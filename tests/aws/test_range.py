@@ -8,6 +8,7 @@ import hashlib
 import tomllib
 from collections.abc import AsyncIterator, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -62,6 +63,7 @@ async def test_accounts_with_their_paths(field: Field) -> None:
 async def test_a_role_that_is_missing_is_denied(field: Field) -> None:
     with pytest.raises(Denied) as caught:
         await field.look(LEGACY)
+    assert "sts:AssumeRole denied" in caught.value.message[:40]
     assert "role/jumpbag-collect" in caught.value.next
     assert caught.value.request_id
 
@@ -205,7 +207,8 @@ async def test_one_snapshot_a_step_even_while_connections_drop(field: Field) -> 
     for number in range(99):
         if number >= 8 and lost:
             break
-        context = StepContext(case=CASE, acquisition=f"A-01{number:02d}", head="ab" * 32, outputs={})
+        heads = {"ab" * 32: datetime.now(UTC)}
+        context = StepContext(CASE, f"A-01{number:02d}", "ab" * 32, {}, heads)
         async with asyncio.timeout(60):
             while context.acquisition not in made:
                 try:

@@ -102,8 +102,28 @@ async def test_a_missing_profile_is_named_and_nothing_else_answers_for_it(
         await provider.identity.caller()
     await provider.close()
     assert caught.value.exit == 4
+    assert caught.value.message == f"the AWS profile nobody does not exist in {table['credentials_file']}"
     assert caught.value.next
     assert script.seen == []
+
+
+async def test_a_credentials_file_that_cannot_be_read_is_named_and_may_come_back(
+    desk: Desk, script: Scripted, credentials_file: Path
+) -> None:
+    script.always = caller(ARN, "111111111111")
+    content = credentials_file.read_text("utf-8")
+    credentials_file.unlink()
+    for why in ("no such file or directory", "is a directory"):
+        with pytest.raises(CredentialNeeded) as caught:
+            await desk.provider.identity.caller()
+        named = f"cannot read the credentials file {credentials_file} (profile responder): {why}"
+        assert (caught.value.message, caught.value.next) == (named, "put it back or sign in again")
+        if not credentials_file.exists():
+            credentials_file.mkdir()
+    assert script.seen == []
+    credentials_file.rmdir()
+    credentials_file.write_text(content, "utf-8")
+    assert (await desk.provider.identity.caller()).principal == ARN
 
 
 async def test_forget_reads_the_base_credentials_anew(

@@ -74,6 +74,7 @@ def test_a_plan_for_people(capsys: pytest.CaptureFixture[str]) -> None:
     assert "SHARE" in told and "DESTROY" in told and "MODIFY" in told and "  observe  " in told
     assert all(warning.text in told for warning in made.warnings)
     assert [line.split()[0] for line in told.split("\n") if "60 min" in line].count("forensics") == 3
+    assert told.count(CLAMPED) == 1 and told.index("DANGER") < told.index("\nstep ") < told.index("\nnote ")
 
 
 def test_a_hostile_plan_writes_no_control_byte(capsys: pytest.CaptureFixture[str]) -> None:
@@ -100,7 +101,8 @@ def test_a_plan_that_shares_modifies_or_destroys_needs_yes(route: str, lock: int
     if not word:
         acquire._agreed(session("--json"), made, NAMES)
         return
-    with pytest.raises(Refused, match=f"steps that {word.lower()}") as refused:
+    effects = {"direct": "modify", "copy": "share and destroy"}[route]
+    with pytest.raises(Refused, match=f"steps that {effects}$") as refused:
         acquire._agreed(session("--json"), made, NAMES)
     assert "--yes" in refused.value.next and refused.value.exit == 3
 

@@ -56,6 +56,7 @@ class Run:
         self._policies = policies
         self._twice = twice
         self._outputs: dict[str, dict[str, Any]] = {}
+        self._begun = datetime.now(UTC)
         self.done: list[str] = []
 
     async def go(self) -> None:
@@ -120,4 +121,5 @@ class Run:
         assert answer["BlockData"].read().startswith(b"evidence")
 
     def _context(self, head: str = "") -> StepContext:
-        return StepContext(case=CASE, acquisition=self._acquisition, head=head, outputs=self._outputs)
+        heads = {_HEAD: self._begun}
+        return StepContext(CASE, self._acquisition, head, self._outputs, heads)

@@ -44,8 +44,11 @@ def test_the_row_says_which_disk_and_how_much_of_all(width: int) -> None:
 
 def test_a_step_that_is_cut_still_says_which_disk() -> None:
     title = "Wait until the copy in the forensics account of vol-07aa61d2f0b9c8e3d is complete"
-    assert "26/31 vol-07aa61d2f0b9c8e3d · Wait until" in row(66, step=title, percent=41)[1]
+    assert "26/31 vol-07aa61d… · Wait until the copy in the forensic" in row(66, step=title, percent=41)[1]
     assert title in row(130, step=title, percent=41)[1]
+    at = {"vol-07aa61d2f0b9c8e3d": "/dev/xvdf"}
+    _, line = rows(acquisition(step=title, percent=41), {}, NOW, 76, UNICODE, (), at)
+    assert "26/31 xvdf · Wait until the copy in the forensics account" in "".join(piece for piece, _ in line)
 
 
 def test_the_page_of_steps_cuts_no_title() -> None:
@@ -95,7 +98,7 @@ def test_one_that_is_cancelled_says_what_is_being_undone_until_it_is() -> None:
     assert running([acquisition(**undoing)])
     assert acquisition_state(acquisition(state="cancelled", **undoing), UNICODE)[0] == "– cancelled"
     waits = acquisition(state="waiting_for_credentials", **undoing)
-    assert acquisition_state(waits, UNICODE)[0] == "▲ needs sign-in"
+    assert acquisition_state(waits, UNICODE)[0] == "▲ needs access"
 
 
 @pytest.mark.parametrize("size", [(80, 24), (132, 40)])
@@ -126,7 +129,7 @@ async def test_what_is_being_undone_is_not_cancelled_twice(desk: OpenDesk) -> No
 async def test_a_clamped_lease_says_why(desk: OpenDesk, size: tuple[int, int]) -> None:
     async with desk(size=size, fill=seed_instance) as d:
         await d.press("l")
-        await d.sees(f"L-0003 → {CLAMPED}")
+        await d.sees(f"L-0003 → {CLAMPED}", "A-0010 observe", "forensics-collect/IR-42.L-0003")
         await d.press("j")
         await d.until(lambda: CLAMPED not in d.text)
 
@@ -134,7 +137,7 @@ async def test_a_clamped_lease_says_why(desk: OpenDesk, size: tuple[int, int]) -
 @pytest.mark.parametrize("width", [60, 80, 132, 200])
 @pytest.mark.parametrize("most", [2, 3])
 def test_a_strip_keeps_its_keys_and_what_to_do(width: int, most: int) -> None:
-    keys = "s signed in: go on now · d details"
+    keys = "s try again now · d details"
     short = Problem("A-0006 waits: it ended", "sign in", "Nothing was lost: 61 % is on disk and verified.", keys)
     long = Problem("A-0006 waits: " + "why " * 200, "sign in", short.calm, keys)
     for problem in (short, long, Problem("what", "then"), Problem("what " * 300)):

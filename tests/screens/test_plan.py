@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+import pytest
 from textual.widgets import Button, Input
 
 from app.faults import Denied, Refused
@@ -72,8 +73,11 @@ async def test_what_shares_and_destroys_needs_the_gravest_word(desk: OpenDesk) -
         d.app.screen.query_one("#word").focus()
         await d.pilot.pause()
         await d.type("destro")
-        await d.press("enter", "right", "enter")  # not the word: the focus cannot leave Cancel
-        assert d.commands.called("acquire") == []
+        await d.press("enter", "right", "enter")  # not the word: the focus stays in its field
+        assert d.commands.called("acquire") == [] and d.screen_name == "TypedConfirm"
+        assert d.app.focused is d.app.screen.query_one("#word")
+        await d.sees("That is not it. Type DESTROY in capitals", "What is destroyed cannot be brought back")
+        await d.press("escape")
         assert d.screen_name == "PlanScreen"
         await d.press("enter")
         d.app.screen.query_one("#word").focus()
@@ -126,9 +130,20 @@ async def test_the_lock_key_goes_round_and_the_title_says_it(desk: OpenDesk) -> 
         await d.until(lambda: "ec2:LockSnapshot" not in d.text)
         await d.press("l", "r", "right", "enter")  # a direct plan with a lock only modifies
         assert [call["lock_days"] for call in d.commands.called("plan")] == [0, 7, 30, 90, 0, 7, 7]
-        await d.sees("Type MODIFY to go on")
+        await d.sees("Type MODIFY in capitals to go on")
         await d.type_word("MODIFY")
         assert [(call["route"], call["lock_days"]) for call in d.commands.called("acquire")] == [("direct", 7)]
+
+
+@pytest.mark.parametrize("size", [(80, 24), (132, 40), (200, 50)])
+async def test_the_button_is_whole_after_another_route_or_lock(desk: OpenDesk, size: tuple[int, int]) -> None:
+    async with desk(size=size) as d:
+        await open_plan(d)
+        await d.sees("[ Approve: type DESTROY to go on ]")
+        await d.press("r")
+        await d.sees("[ Cancel ]    [ Approve ]")
+        await d.press("l")
+        await d.sees("[ Approve: type MODIFY to go on ]")
 
 
 async def test_a_refusal_of_many_words_is_read_whole(desk: OpenDesk) -> None:
@@ -202,13 +217,13 @@ async def test_a_narrow_plan_keeps_the_buttons_and_scrolls(desk: OpenDesk) -> No
         await d.sees("[ Cancel ]", "[ Approve: type DESTROY to go on ]", "more below", "Reason for custody")
         d.app.screen.query_one("#plan").focus()
         await d.press("G")
-        await d.sees("instance store /dev/nvme1n1")
+        await d.sees("notes", "CreateSnapshot in")
 
 
 async def test_the_plan_scrolls_while_the_focus_is_on_a_button(desk: OpenDesk) -> None:
     async with desk(size=(80, 24)) as d:
         await open_plan(d)
-        await d.sees("▲ 2 notes", "PgDn more ▼", "more below")
+        await d.sees("▲ 1 danger · 1 note", "PgDn more ▼", "more below")
         page = d.app.screen.query_one("#plan", PageLines)
         assert isinstance(d.app.focused, Button) and d.app.focused.id == "cancel"
         for key, back in (("j", "k"), ("down", "up"), ("pagedown", "pageup"), ("end", "home"), ("G", "g")):
@@ -217,7 +232,7 @@ async def test_the_plan_scrolls_while_the_focus_is_on_a_button(desk: OpenDesk) -
             await d.press(back)
             assert page.scroll_offset.y == 0, back
         await d.press("end")
-        await d.sees("instance store /dev/nvme1n1")
+        await d.sees("notes", "CreateSnapshot in")
         assert "PgDn more" not in d.text and d.app.focused is not None and d.app.focused.id == "cancel"
         bottom = page.scroll_offset.y
         d.app.screen.query_one("#reason").focus()

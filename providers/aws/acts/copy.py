@@ -17,7 +17,7 @@ from app.text import visible
 from providers.aws import arns, tags
 from providers.aws.acts.sending import LOOKS, Request, Sender, only
 from providers.aws.clients import keys_of, request_id
-from providers.aws.faults import Call
+from providers.aws.faults import ANEW, Call
 from providers.aws.outputs import described, snapshot_of, volume_of
 
 
@@ -40,7 +40,7 @@ class Copy:
         }
 
     async def find(self, step: Step, context: StepContext, grant: Grant) -> Made | None:
-        """The newest that carries this step's tags and has not failed."""
+        """The one that carries this step's tags and has not failed; Untrusted if there are several."""
         return await self._sender.found(step, context, lambda: self._look(step, context, grant))
 
     async def perform(self, step: Step, context: StepContext, grant: Grant) -> Made:
@@ -83,7 +83,8 @@ class Copy:
                 return
         raise Gone(
             f"account {step.account} does not see {source} of account {owner} in {_source_region(step)}",
-            next="see who deleted it or took the share back (CloudTrail), then plan the acquisition again",
+            next=f"see who deleted it or took the share back (CloudTrail), then {ANEW}; if it fails again, "
+            "cancel it and plan another",
         )
 
     async def _look(self, step: Step, context: StepContext, grant: Grant) -> Made | None:

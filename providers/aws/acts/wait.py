@@ -13,7 +13,7 @@ from app.ports import Grant, Made, StepContext
 from app.text import visible
 from providers.aws.acts.sending import Sender
 from providers.aws.clients import keys_of, request_id
-from providers.aws.faults import Call
+from providers.aws.faults import ANEW, DELETED, Call
 from providers.aws.outputs import described, snapshots_of
 
 _MISSES, _MISSES_ONCE_SEEN = 8, 3
@@ -86,7 +86,7 @@ class Wait:
                 raise Gone(
                     f"{snapshot} is not in account {step.account}, {step.region}"
                     + (" any more: somebody deleted it" if known else ""),
-                    next="see who deleted it (CloudTrail: DeleteSnapshot), then plan the acquisition again",
+                    next=f"{DELETED}; if it is deleted again, have that stopped first",
                 )
 
 
@@ -94,9 +94,9 @@ def _failed(entry: Mapping[str, Any], volume: str) -> Broken:
     said = str(entry.get("StateMessage") or "AWS gives no reason")
     if _KEY_TROUBLE.search(said):
         key = visible(entry.get("KmsKeyId") or "its KMS key", cap=120)
-        what_next = f"see that {key} is enabled and that its key policy lets the role use it, then plan again"
+        what_next = f"see that {key} is enabled and that its key policy lets the role use it, then {ANEW}"
     else:
-        what_next = "plan the acquisition again; if it fails again, give AWS Support the snapshot's id"
+        what_next = f"{ANEW}; if it fails again, give AWS Support the snapshot's id"
     return Broken(
         f"{entry['SnapshotId']} of {volume} failed in AWS, state {entry.get('State')}: {visible(said, cap=200)}",
         next=what_next,

@@ -1,0 +1,147 @@
+"""A plan as text: no word lost, every step in order, dangers before notes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import Any
+
+import msgspec
+import pytest
+
+from app.model import PlanWarning
+from screens.present import plan_steps, plans
+from screens.present.cells import Line, cells
+from screens.present.look import UNICODE
+from tests.screens.sample_plan import instance_plan, plan
+from tests.screens.seed import PAYMENTS, REGION, XVDA
+
+
+def text(lines: Iterable[Line]) -> str:
+    return "\n".join("".join(piece for piece, _ in line).rstrip() for line in lines)
+
+
+@pytest.mark.parametrize("width", [76, 128])
+def test_a_plan_loses_no_word_and_its_notes_are_counted_first(width: int) -> None:
+    made = plan()
+    long = "the snapshot in payments-prod is unshared, then the copy on the way is deleted in step number eight"
+    steps = tuple(msgspec.structs.replace(step, title=f"{step.title} {long}", undo=long) for step in made.steps)
+    made = msgspec.structs.replace(made, steps=steps)
+    head_lines = plans.head(made, {}, width, UNICODE)
+    assert "▲ 1 danger · 1 note" in text(head_lines[:1]) and f"· {REGION}" in text(head_lines)
+    lines = [*head_lines, *plan_steps.step_lines(made, {}, width, UNICODE)]
+    assert all(cells(line) <= width for line in lines)
+    assert "…" not in text(lines)
+    assert text(lines).count("eight") == 2 * len(steps)
+
+
+@pytest.mark.parametrize("width", [40, 76, 128])
+def test_every_volume_of_a_policy_is_readable(width: int) -> None:
+    made = plan()
+    volumes = [f"vol-{number:017x}" for number in range(20)]
+    arns = [f"arn:aws:ec2:{REGION}:{PAYMENTS}:volume/{one}" for one in volumes]
+    policy = json.dumps({"Statement": [{"Resource": arns, "Condition": {"StringEquals": {"a": arns}}}]})
+    made = msgspec.structs.replace(made, leases=(msgspec.structs.replace(made.leases[0], policy=policy),))
+    lines = plans.policies(made, {}, width, UNICODE)
+    assert all(cells(line) <= width for line in lines)
+    assert all(text(lines).count(one) == 2 for one in volumes)
+
+
+@pytest.mark.parametrize("width", [76, 128])
+@pytest.mark.parametrize("lock", [0, 30])
+def test_every_step_of_an_instance_is_there_in_order_and_names_its_disk(width: int, lock: int) -> None:
+    made = instance_plan(lock=lock)
+    lines = plan_steps.step_lines(made, {}, width, UNICODE)
+    assert all(cells(line) <= width for line in lines)
+    numbers = [int(line[1][0]) for line in lines if len(line) > 1 and line[1][0].strip().isdigit()]
+    assert numbers == list(range(1, len(made.steps) + 1)) and len(numbers) == (34 if lock else 31)
+    shown = text(lines)
+    for device in ("/dev/xvda", "/dev/xvdf", "/dev/xvdg"):
+        assert f"disk web-01:{device}" in shown and shown.count(device) >= 5
+    (undone,) = {step.id for step in made.steps if step.call == "ec2:DeleteSnapshot"}
+    assert f"taken back in step {undone}" in shown
+
+
+def test_a_disk_alone_has_no_headings() -> None:
+    assert "stage by stage" not in text(plan_steps.step_lines(plan(), {}, 128, UNICODE))
+
+
+@pytest.mark.parametrize(
+    ("route", "lock", "word"),
+    [
+        ("direct", 0, ""),
+        ("preserve", 0, ""),
+        ("preserve", 7, "MODIFY"),
+        ("direct", 7, "MODIFY"),
+        ("copy", 7, "DESTROY"),
+    ],
+)
+def test_the_word_is_the_gravest_effect(route: str, lock: int, word: str) -> None:
+    assert plans.needs_word(plan(route, lock)) == plans.needs_word(instance_plan(route, lock)) == word
+    shared = [step for step in plan().steps if step.effect != "destroy"]
+    assert plans.needs_word(msgspec.structs.replace(plan(), steps=tuple(shared))) == "SHARE"
+
+
+def test_what_will_happen_is_said_once_for_each_kind_of_call() -> None:
+    said = plans.effects_in_words(instance_plan(lock=7), {}, UNICODE)
+    assert [line.partition(":")[0] for line in said] == ["share", "modify", "share", "destroy"]
+    assert "and 2 more like it" in said[0] and "steps 10–12" in said[0]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "renewals", "words"),
+    [
+        (3600, 0, "7 leases of 60 min · no renewal needed"),
+        (90, 3, "7 leases of 1.5 min · renewed 21× beside the work"),
+    ],
+)
+def test_the_clocks_of_a_plan(seconds: int, renewals: int, words: str) -> None:
+    made = instance_plan(lock=7)
+    leases_ = tuple(msgspec.structs.replace(one, seconds=seconds, renewals=renewals) for one in made.leases)
+    shown = text(plans.facts(msgspec.structs.replace(made, leases=leases_), {}, "", "", 128, UNICODE))
+    assert words in shown and shown.count("clamped to 3,600 s") == 1
+
+
+def test_what_a_plan_ends_in() -> None:
+    def ends(made: Any) -> str:
+        return text(plans.facts(made, {}, "", "/evidence", 128, UNICODE))
+
+    assert "3 disk images, 78.0 GiB · 1 set of files that describe the instance" in ends(instance_plan())
+    assert "no disk is downloaded" in ends(instance_plan("preserve")) and "reads no disk" in ends(plan("preserve"))
+    assert "/evidence" in ends(instance_plan("preserve")) and "/evidence" not in ends(plan("preserve"))
+
+
+def test_a_disk_is_called_by_its_device_where_its_heading_has_the_id() -> None:
+    made = instance_plan()
+    steps = tuple(
+        msgspec.structs.replace(step, title=f"Do it with {step.params['volume_id']} now")
+        if "volume_id" in step.params
+        else step
+        for step in made.steps
+    )
+    lines = plan_steps.step_lines(msgspec.structs.replace(made, steps=steps), {}, 200, UNICODE)
+    shown = text(lines)
+    assert shown.count("Do it with /dev/xvda now") == 11 and shown.count(XVDA) == 1
+    nameless = msgspec.structs.replace(made, steps=steps, items=made.items[:1])
+    assert text(plan_steps.step_lines(nameless, {}, 200, UNICODE)).count(f"Do it with {XVDA} now") == 11
+
+
+def test_dangers_stand_under_the_route_and_notes_at_the_end() -> None:
+    codes = ("visible", "auto-scaling", "upper-bound", "crash-consistent", "lock")
+    warned = tuple(PlanWarning(code=code, text=f"of {code}") for code in codes)
+    made = msgspec.structs.replace(plan(), warnings=warned)
+    first, last = plans.head(made, {}, 128, UNICODE), plans.facts(made, {}, "", "", 128, UNICODE)
+    assert "▲ 2 dangers · 2 notes" in text(first[:1])
+    assert text(first).endswith(" ▲ of auto-scaling\n ▲ of lock")
+    assert [f"of {code}" in text(last) for code in codes] == [True, False, False, True, False]
+    assert all(tone == "dim" for line in last for piece, tone in line if "crash-consistent" in piece)
+    plain = msgspec.structs.replace(made, warnings=warned[:1])
+    assert "▲" not in text(plans.head(plain, {}, 128, UNICODE)) and "1 note" in text(
+        plans.head(plain, {}, 128, UNICODE)
+    )
+
+
+def test_the_disks_of_an_instance_are_counted_where_none_ends_in_an_item() -> None:
+    made = instance_plan("preserve")
+    assert not any(item.kind == "disk" for item in made.items)
+    assert "78.0 GiB on 3 disks" in text(plans.head(made, {}, 128, UNICODE))
