@@ -7,7 +7,7 @@ from typing import Any, get_args
 
 import msgspec
 
-from app.cli.cautions import dangers, notes
+from app.model.cautions import dangers, notes
 from app.cli.output import emit, fields, size, table
 from app.cli.session import Session, run
 from app.client.feed import Feed

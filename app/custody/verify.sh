@@ -71,7 +71,7 @@ fi
 tr '\000' '\001' < "$T/log" > "$T/clean"
 awk -v dir="$T/l/" -v n="$LINES_" '
   NR > n { exit }
-  { print $0 > (dir NR); close(dir NR); if (index($0, "\001")) print NR, at, length($0) + 1; at += length($0) + 1 }
+  { print $0 > (dir NR); close(dir NR); if (index($0, "\001")) print NR, at + 0, length($0) + 1; at += length($0) + 1 }
 ' "$T/clean" > "$T/nuls" || stop "awk failed"
 while read -r number at size; do
   tail -c "+$((at + 1))" "$T/log" | head -c "$size" > "$T/l/$number"

@@ -53,7 +53,7 @@ class AcquisitionScreen(CaseScreen[None]):
         super().__init__()
         self._acquisition = acquisition
         self._lines_seen = -1
-        self._followed = 0
+        self._followed: tuple[int | None, int] = (0, 0)
 
     @property
     def crumbs(self) -> Sequence[str]:
@@ -94,8 +94,9 @@ class AcquisitionScreen(CaseScreen[None]):
         width = max(40, steps.inner)
         steps.show(step_lines(rows, now, width, look, one.state))
         now_at = next((place for place, row in enumerate(rows) if row.state in ("running", "failed")), None)
-        if now_at is not None and now_at != self._followed and not steps.has_focus:
-            self._followed = now_at
+        follow = (now_at, steps.scrollable_content_region.height)
+        if now_at is not None and follow != self._followed and not steps.has_focus:
+            self._followed = follow
             above = len(step_lines(rows[:now_at], now, width, look, one.state))
             self.call_after_refresh(steps.bring, above)
 

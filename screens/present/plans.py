@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from rich.cells import cell_len, set_cell_size
 
-from app.cli import cautions
+from app.model import cautions
 from app.model import LeaseSpec, Plan
 from screens.present.amounts import count, plural, size
 from screens.present.cells import Line, Span, cells, spread, wrap

@@ -32,6 +32,7 @@ class PageLines(LinesView, can_focus=True):
         """Another number of lines is below now."""
 
     _told = -1
+    _height = -1
 
     BINDINGS: ClassVar[list[BindingType]] = bindings("lists")
 
@@ -66,9 +67,11 @@ class PageLines(LinesView, can_focus=True):
         self.scroll_to(y=max(0, min(y, self.max_scroll_y)), animate=False, force=True, immediate=True)
 
     def bring(self, y: int) -> None:
-        """Scroll until line ``y`` is seen with some of what follows; nothing moves where it is seen already."""
+        """Scroll until line ``y`` is seen with some of what follows; nothing moves where it is seen already,
+        unless the height has changed since."""
         height, top = self.scrollable_content_region.height, self.scroll_offset.y
-        if not top <= y < top + max(1, height - 1):
+        if height != self._height or not top <= y < top + max(1, height - 1):
+            self._height = height
             self._to(y - height // 2)
 
     @property

@@ -98,7 +98,7 @@ class Seat:
         await self.sees("[ Approve: " if word else "[ Approve ]")
         await self.pilot.press("tab", "enter")
         if word:
-            await self.sees(f"Type {word} to go on:")
+            await self.sees(f"Type {word} in capitals to go on:")
             await self.type(word)
             await self.pilot.press("enter", "enter")
         return await self.until(
