@@ -7,12 +7,12 @@ from typing import Any, get_args
 
 import msgspec
 
-from app.model.cautions import dangers, notes
 from app.cli.output import emit, fields, size, table
 from app.cli.session import Session, run
 from app.client.feed import Feed
 from app.client.rpc import AgentClient
 from app.model import Effect, Plan
+from app.model.cautions import dangers, notes
 
 _GRAVITY: dict[str, int] = {effect: place for place, effect in enumerate(get_args(Effect))}
 _WHOLE = 400  # characters of a cell: titles and undo sentences are approved, so they are read whole

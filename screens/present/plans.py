@@ -7,8 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from rich.cells import cell_len, set_cell_size
 
-from app.model import cautions
-from app.model import LeaseSpec, Plan
+from app.model import LeaseSpec, Plan, cautions
 from screens.present.amounts import count, plural, size
 from screens.present.cells import Line, Span, cells, spread, wrap
 from screens.present.durations import rough

@@ -94,6 +94,12 @@ def another_image(case: Path) -> None:
     bags.build(case / "evidence" / "E-0001", data=bags.image(9))
 
 
+def first_byte(case: Path, byte: bytes) -> None:
+    """Put ``byte`` in the place of the log's first."""
+    path = case / "custody" / "events.jsonl"
+    path.write_bytes(byte + path.read_bytes()[1:])
+
+
 def pipe_as_settings(case: Path) -> None:
     (case / "case.toml").unlink()
     os.mkfifo(case / "case.toml")
@@ -169,6 +175,8 @@ MANY: dict[str, Callable[[Path], object]] = {
     "a link in the record": lambda case: (case / "custody/keys/l.pem").symlink_to("/etc/passwd"),
     "a pipe in a bag": lambda case: os.mkfifo(case / "evidence/E-0002/data/pipe"),
     "a pipe as settings": pipe_as_settings,
+    "a first byte that awk cannot read": lambda case: first_byte(case, b"\x00"),
+    "a first byte of another kind": lambda case: first_byte(case, b"\x01"),
 }
 
 
