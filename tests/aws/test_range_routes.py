@@ -54,9 +54,17 @@ async def kept(field: Field, acquisition: str, account: str, region: str = "eu-w
     return len(there)
 
 
-@pytest.mark.parametrize("key", ["plain", "customer", "default"])
+QUICK = {("customer", "copy", 3), ("default", "preserve", 1), ("plain", "direct", 0)}
+EVERY = [
+    (key, route, lock_days)
+    for route, lock_days in [("direct", 0), ("copy", 0), ("copy", 3), ("preserve", 1), ("preserve-direct", 0)]
+    for key in ("plain", "customer", "default")
+]
+
+
 @pytest.mark.parametrize(
-    ("route", "lock_days"), [("direct", 0), ("copy", 0), ("copy", 3), ("preserve", 1), ("preserve-direct", 0)]
+    ("key", "route", "lock_days"),
+    [pytest.param(*one, marks=[] if one in QUICK else pytest.mark.slow) for one in EVERY],
 )
 async def test_a_disk_by_its_route_leaves_what_the_plan_keeps(
     field: Field, key: str, route: str, lock_days: int

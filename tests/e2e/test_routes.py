@@ -67,8 +67,22 @@ def acquired(field: Field, case: Case, key: str, route: str) -> dict[str, Any]:
     return told
 
 
-@pytest.mark.parametrize("key", ["none", "customer", "default", "private"])
-@pytest.mark.parametrize("route", ["direct", "copy"])
+SLOW = pytest.mark.slow
+
+
+@pytest.mark.parametrize(
+    ("key", "route"),
+    [
+        pytest.param("none", "direct", marks=SLOW),
+        ("customer", "direct"),
+        pytest.param("default", "direct", marks=SLOW),
+        pytest.param("private", "direct", marks=SLOW),
+        pytest.param("none", "copy", marks=SLOW),
+        ("customer", "copy"),
+        ("default", "copy"),
+        pytest.param("private", "copy", marks=SLOW),
+    ],
+)
 def test_the_image_is_the_disk(field: Field, case: Case, key: str, route: str) -> None:
     told = acquired(field, case, key, route)
     assert told["sha256"] == padded_sha256(field.images[key], GIB) == case.image_sha256()
@@ -85,9 +99,19 @@ def test_the_image_is_the_disk(field: Field, case: Case, key: str, route: str) -
         assert shares == [body["phase"] for body in case.events("snapshot.unshare")] == ["intent", "result"]
 
 
-@pytest.mark.parametrize("key", ["none", "customer", "default"])
 @pytest.mark.parametrize(
-    ("route", "where"), [("preserve", FORENSICS), ("preserve-copy", FORENSICS), ("preserve-direct", PAYMENTS)]
+    ("key", "route", "where"),
+    [
+        pytest.param("none", "preserve", FORENSICS, marks=SLOW),
+        pytest.param("customer", "preserve", FORENSICS, marks=SLOW),
+        ("default", "preserve", FORENSICS),
+        pytest.param("none", "preserve-copy", FORENSICS, marks=SLOW),
+        pytest.param("customer", "preserve-copy", FORENSICS, marks=SLOW),
+        pytest.param("default", "preserve-copy", FORENSICS, marks=SLOW),
+        ("none", "preserve-direct", PAYMENTS),
+        pytest.param("customer", "preserve-direct", PAYMENTS, marks=SLOW),
+        pytest.param("default", "preserve-direct", PAYMENTS, marks=SLOW),
+    ],
 )
 def test_preserve_keeps_and_reads_nothing(field: Field, case: Case, key: str, route: str, where: str) -> None:
     told = acquired(field, case, key, route)

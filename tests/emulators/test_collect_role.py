@@ -116,8 +116,10 @@ def test_the_console_is_for_tagged_instances(quiet: Clients, keys: Keys) -> None
     }
     ec2.get_console_output(InstanceId=ids["web-01"])
     assert refused(ec2.get_console_output, InstanceId=ids["plain-01"])["Code"] == "UnauthorizedOperation"
-    # What endangers an instance is read of any: its volumes may carry the tag when it does not.
-    ec2.describe_instance_attribute(InstanceId=ids["plain-01"], Attribute="disableApiTermination")
+    # Attributes show user data too, which often holds secrets.
+    ec2.describe_instance_attribute(InstanceId=ids["web-01"], Attribute="disableApiTermination")
+    asked = {"InstanceId": ids["plain-01"], "Attribute": "disableApiTermination"}
+    assert refused(ec2.describe_instance_attribute, **asked)["Code"] == "UnauthorizedOperation"
 
 
 @pytest.mark.parametrize("account", [FORENSICS, WORKLOAD])
