@@ -64,7 +64,7 @@ def acquired(case: Case, name: str, route: str) -> dict[str, Any]:
     return told
 
 
-@pytest.mark.parametrize("route", ["direct", "copy"])
+@pytest.mark.parametrize("route", [pytest.param("direct", marks=pytest.mark.slow), "copy"])
 def test_every_disk_and_what_describes_it(host: Host, case: Case, route: str) -> None:
     told = acquired(case, "app", route)
     items = {row["id"]: row for row in case.run("evidence").ok().json}
@@ -96,6 +96,7 @@ def described(case: Case, item: str, instance: str) -> None:
     assert collected["item"] == item and collected["params"]["files"] == len(files)
 
 
+@pytest.mark.slow
 def test_preserve_keeps_the_disks_and_still_describes_the_instance(host: Host, case: Case) -> None:
     acquired(case, "app", "preserve")
     assert [row["kind"] for row in case.run("evidence").ok().json] == ["config"]

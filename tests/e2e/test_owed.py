@@ -103,6 +103,7 @@ def test_what_could_not_be_taken_back_is_said_and_tried_again(field: Field, case
     case.verified()
 
 
+@pytest.mark.slow
 def test_a_share_of_which_no_answer_came_is_looked_for_before_it_is_forgotten(field: Field, case: Case) -> None:
     acq = started(case)
     until("the copy is made", lambda: case.events("snapshot.copy", phase="result"))
@@ -125,6 +126,7 @@ def test_a_share_of_which_no_answer_came_is_looked_for_before_it_is_forgotten(fi
     case.verified()
 
 
+@pytest.mark.slow
 def test_rows_of_the_engine_do_not_make_an_acquisition_done(field: Field, case: Case) -> None:
     """Only the signed log says what was copied and taken back."""
     acq = started(case, "preserve-copy")

@@ -93,6 +93,7 @@ def test_cancelled_it_takes_back_what_it_did(slow: Slow, case: Case) -> None:
     case.verified()
 
 
+@pytest.mark.slow
 def test_what_cannot_be_taken_back_is_said_and_a_failure_can_be_cancelled(slow: Slow, case: Case) -> None:
     acq = started(case)
     until("the copy is begun", lambda: len(case.events("snapshot.copy", phase="result")) == 2, within=60)
@@ -111,6 +112,7 @@ def test_what_cannot_be_taken_back_is_said_and_a_failure_can_be_cancelled(slow: 
     case.verified()
 
 
+@pytest.mark.slow
 def test_a_copy_that_fails_late_is_made_anew_on_resume(slow: Slow, case: Case) -> None:
     acq = started(case)
     until("the snapshot is made", lambda: case.events("snapshot.create", phase="result"), within=30)
