@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from typing import Any
 
-from app.acquisition.desk import Desk
+from app.acquisition.desk import CatchUp, Desk
 from app.acquisition.evidence import close_sealed, measure, whole
 from app.acquisition.record import History
 from app.clock import stamp
@@ -17,8 +16,6 @@ from app.ports import Part
 from app.text import visible
 from app.transfer.bag import BagDigests
 from app.transfer.file_bag import FileBag, FileBagInfo, write_file_bag
-
-CatchUp = Callable[[History, Step], Awaitable[None]]
 
 
 class Descriptions:

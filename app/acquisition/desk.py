@@ -18,6 +18,8 @@ from app.model import Plan, Step
 from app.ports import Provider, StepContext
 
 T = TypeVar("T")
+CatchUp = Callable[[History, Step], Awaitable[None]]
+"""Does what a step stands on, unless the signed log or this very process has seen it done."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import shutil
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 from app.acquisition.acts import WELL
-from app.acquisition.desk import Desk
+from app.acquisition.desk import CatchUp, Desk
 from app.acquisition.evidence import ReadRuns, close_sealed, hash_at_rest, measure, whole
 from app.acquisition.record import History
 from app.clock import stamp
@@ -17,8 +16,6 @@ from app.transfer.bag import BagDigests, BagInfo, write_bag
 from app.transfer.checking import in_thread
 from app.transfer.meter import Meter
 from app.transfer.transfer import Transfer
-
-CatchUp = Callable[[History, Step], Awaitable[None]]
 
 
 class Images:

@@ -25,7 +25,7 @@ _LONGEST_LOCK = 36500
 class AwsPlanner:
     """The port ``Planner``."""
 
-    def __init__(self, settings: Settings, clients: Clients, _inventory: object = None) -> None:
+    def __init__(self, settings: Settings, clients: Clients) -> None:
         self._settings = settings
         self._clients = clients
 
