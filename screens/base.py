@@ -6,15 +6,18 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, ClassVar, TypeVar, cast
 
 from rich.cells import cell_len
+from textual.actions import parse
 from textual.app import ComposeResult
 from textual.binding import BindingType
+from textual.dom import DOMNode
 from textual.events import Resize
 from textual.screen import Screen
 from textual.widget import Widget
 
 from app.faults import AgentGone, Fault
 from app.model.view import CaseSnapshot
-from screens.keymap import bindings, hints
+from screens.command.catalogue import bindings
+from screens.command.registry import Command
 from screens.present import leases
 from screens.present.acquisitions import nothing_lost
 from screens.present.cells import Line
@@ -41,7 +44,7 @@ SMALLEST = (60, 15)
 class CaseScreen(Screen[Result]):
     """Subclasses give :meth:`body`, :attr:`crumbs` and react to :meth:`case_changed` and :meth:`tick`."""
 
-    BINDINGS: ClassVar[list[BindingType]] = bindings("everywhere", "back")
+    BINDINGS: ClassVar[list[BindingType]] = bindings("everywhere", "guide", "back")
     HORIZONTAL_BREAKPOINTS = [  # noqa: RUF012 (declared as it is by Textual)
         (0, "-w0"),
         (SMALLEST[0], "-w60"),
@@ -67,7 +70,13 @@ class CaseScreen(Screen[Result]):
     @property
     def hints(self) -> Sequence[tuple[str, str]]:
         """Keys named in the footer."""
-        return hints("back", "back") + hints("everywhere", "help")
+        return self.bench.registry.hints("page.back", "help")
+
+    def offers(self, command: Command) -> DOMNode | None:
+        """What carries out a command here: the focused widget or one around it, up to this screen."""
+        _, name, _ = parse(command.action)
+        nodes = self.focused.ancestors_with_self if self.focused is not None else [self]
+        return next((one for one in nodes if one is not self.app and hasattr(one, f"action_{name}")), None)
 
     def body(self) -> Iterable[Widget]:
         """The widgets between the bars."""

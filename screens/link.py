@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from app.clock import Clock
 from app.faults import AgentGone, Fault
-from screens.commands import Commands, Connect
+from screens.agent_port import Commands, Connect
 
 LinkState = Literal["connecting", "attached", "gone"]
 

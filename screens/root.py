@@ -7,35 +7,27 @@ import contextlib
 import os
 import signal
 import threading
-from collections.abc import Callable
 from pathlib import Path, PurePath
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from app.clock import Clock, SystemClock
-from app.faults import Fault
 from app.model.view import CaseSnapshot
-from screens.acquisition.screen import AcquisitionScreen
+from screens.actions import Actions
+from screens.agent_port import Connect
 from screens.base import CaseScreen
-from screens.commands import Connect
-from screens.credentials.screen import LeaseScreen
-from screens.custody.screen import VerifyScreen
-from screens.farewell import broken, farewell
+from screens.command.catalogue import DEFAULT
+from screens.command.line import History
+from screens.command.registry import Registry
+from screens.farewell import broken
 from screens.link import Link
-from screens.page.help import help_lines
-from screens.page.screen import PageScreen
-from screens.plan.screen import PlanScreen
-from screens.present.cells import Line
 from screens.present.context import Surroundings, stale
-from screens.present.events import event_page
 from screens.present.look import Look, choose_look, given_environment
 from screens.present.shelf import Shelf
 from screens.reader import Reader
 from screens.theme import THEMES, choose_theme
-from screens.typeahead import OneKeyAtATime
-from screens.widgets.typed_confirm import Question, TypedConfirm
 from screens.workbench.screen import WorkbenchScreen
 
 POLL_S = 0.25
@@ -43,10 +35,9 @@ TICK_S = 1.0
 _PING_EVERY_S = 5.0
 _SKEW_S = 5.0
 _HANGUP_S = 3.0
-_TOLD_S, _WARNED_S = 4.0, 8.0
 
 
-class Workbench(OneKeyAtATime[str]):
+class Workbench(Actions):
     """The screens of one case. Its return value is the sentence to print after it is gone."""
 
     # The default screen's own sheet is not loaded by Textual, so it stands here.
@@ -70,8 +61,10 @@ class Workbench(OneKeyAtATime[str]):
         look: Look | None = None,
         theme: str | None = None,
         comeback: str | None = None,
+        registry: Registry = DEFAULT,
     ) -> None:
         super().__init__()
+        self.registry = registry
         self.case_dir = case_dir
         self.examiner = examiner
         self.comeback = comeback
@@ -82,23 +75,17 @@ class Workbench(OneKeyAtATime[str]):
         self.reader = Reader(sqlite)
         self.link = Link(connect, examiner, self.clock, self._link_changed)
         self.animation_level = "none"
+        self.set_keymap(dict(registry.changed))
         for one in THEMES:
             self.register_theme(one)
         self.theme = theme or choose_theme(os.environ).name
         self._started = (self.clock.now(), self.clock.monotonic())
         self._pinged = 0.0
         self._asked_for_accounts = False
-        self._stopped = False
+        self.history = History()
 
     def get_default_screen(self) -> Screen[Any]:
         return WorkbenchScreen()
-
-    @property
-    def workbench(self) -> WorkbenchScreen:
-        """The screen with the four panes."""
-        screen = self.screen_stack[0]
-        assert isinstance(screen, WorkbenchScreen)
-        return screen
 
     def on_mount(self) -> None:
         loop = asyncio.get_running_loop()
@@ -170,143 +157,10 @@ class Workbench(OneKeyAtATime[str]):
                 self._pinged = mono
                 self.run_worker(self.link.check(), group="check", exclusive=True)
 
-    # What screens ask for
-
-    def say(self, text: str, severity: Literal["information", "warning", "error"] = "information") -> None:
-        """A toast; ``text`` is already harmless."""
-        lasts = _TOLD_S if severity == "information" else _WARNED_S
-        self.notify(self.look.plain(text), severity=severity, markup=False, timeout=lasts)
-
-    def say_fault(self, fault: Fault) -> None:
-        """A refusal in plain words with the next step."""
-        text = self.look.clean(fault.message, 600)
-        if fault.next:
-            text += f"\n{self.look.arrow} {self.look.clean(fault.next, 400)}"
-        self.say(text, "error")
-
-    def ask(self, question: Question, then: Callable[[str], None]) -> None:
-        """Ask before something that cannot be taken back; ``then`` gets the reason."""
-
-        def answered(reason: str | None) -> None:
-            if reason is not None:
-                then(reason)
-
-        self.push_screen(TypedConfirm(question, self.look), answered)
-
-    def order(self, method: str, params: dict[str, Any], said: str = "") -> None:
-        """Send a command; a refusal is shown, nothing else happens."""
-        self.run_worker(self._order(method, params, said), group="orders")
-
-    async def _order(self, method: str, params: dict[str, Any], said: str) -> None:
-        try:
-            await self.link.call(method, params)
-        except Fault as fault:
-            self.say_fault(fault)
-            return
-        if said:
-            self.say(said)
-
-    def refresh_inventory(
-        self, scope: Literal["accounts", "resources"], accounts: list[str] | None, *, quietly: bool = False
-    ) -> None:
-        """Ask the clouds again; the answer comes through the read model."""
-        said = "" if quietly else f"Asking the clouds for {scope}; they appear as they come."
-        self.order("inventory.refresh", {"scope": scope, "accounts": accounts, "wait": False}, said)
-
-    def plan(self, kind: str, target: str, crumb: str) -> None:
-        """The plan of a disk or an instance."""
-
-        def started(acquisition: str | None) -> None:
-            if acquisition:
-                self.say(f"{self.look.clean(acquisition)} is queued.")
-                self.workbench.show_acquisition(acquisition)
-
-        self.push_screen(PlanScreen(kind, target, crumb), started)
-
-    def open_acquisition(self, acquisition: str) -> None:
-        """Its steps and custody lines."""
-        self.push_screen(AcquisitionScreen(acquisition))
-
-    def open_event(self, line: int) -> None:
-        """One custody line, whole."""
-        self.run_worker(self._open_event(line), group="event", exclusive=True)
-
-    async def _open_event(self, line: int) -> None:
-        body = await self.reader.event_body(line)
-        if body is not None:
-            look = self.look
-            self.push_screen(PageScreen(f"line {line:,}", lambda width: event_page(line, body, width, look)))
-
-    def verify(self) -> None:
-        """Check the record and the evidence now."""
-        self.push_screen(VerifyScreen())
-
     @property
     def fault_of_its_own(self) -> Exception | None:
         """The exception that ended the screens, if one did."""
         return self._exception
-
-    # Keys
-
-    def action_help(self) -> None:
-        if not isinstance(self.screen, PageScreen) or "help" not in self.screen.crumbs:
-            self.push_screen(PageScreen("help", self._help, "Keys"))
-
-    def _help(self, width: int) -> list[Line]:
-        return help_lines(width, self.look)
-
-    def action_leases(self) -> None:
-        if not isinstance(self.screen, LeaseScreen):
-            self.push_screen(LeaseScreen())
-
-    def action_signed_in(self) -> None:
-        held = [one for one in self.snapshot.acquisitions if one.state == "waiting_for_credentials"]
-        if not held:
-            self.say("Nothing waits for credentials.")
-        for one in held:
-            self.order("acquisition.resume", {"acquisition": one.id, "reason": ""}, f"{one.id} asks again.")
-
-    def action_waiting(self) -> None:
-        held = next((one for one in self.snapshot.acquisitions if one.state == "waiting_for_credentials"), None)
-        if held is None:
-            self.say("Nothing waits for credentials.")
-        elif not (isinstance(self.screen, AcquisitionScreen) and held.id in self.screen.crumbs):
-            self.open_acquisition(held.id)
-
-    def action_help_quit(self) -> None:
-        self.say("q detaches; what runs goes on.")
-
-    def action_detach(self) -> None:
-        said = farewell(self.snapshot, self.case_dir, self.link.state, self.look, self._stopped, self.comeback)
-        self.exit(said)
-
-    def action_stop_agent(self) -> None:
-        case = self.look.clean(self.snapshot.case.id or self.case_dir.name)
-        question = Question(
-            title="Stop the agent",
-            happens=(
-                "All that runs in this case stops where it is. Nothing is lost.",
-                "Unfinished acquisitions go on by themselves when the agent starts again.",
-                "Every lease is dropped from memory.",
-                "To leave without stopping anything, press q instead.",
-            ),
-            word=case,
-            action="Stop the agent",
-            cancel="Let it run",
-        )
-        self.ask(question, self._stop_now)
-
-    def _stop_now(self, _: str) -> None:
-        self.run_worker(self._stop_agent(), group="stop", exclusive=True)
-
-    async def _stop_agent(self) -> None:
-        try:
-            await self.link.call("stop", {})
-        except Fault as fault:
-            self.say_fault(fault)
-            return
-        self._stopped = True
-        self.action_detach()
 
     def _set_pointer_shape(self, shape: str) -> None:
         # Textual announces pointer shapes by OSC 22, which some terminals and multiplexers do not know.

@@ -14,10 +14,12 @@ from typing import Any, Literal
 
 import msgspec
 
+from app.acquisition.sealed import SealedEvidence
 from app.case.folder import CaseFolder
 from app.case.readmodel import ReadModel
 from app.clock import Clock, parse_stamp, stamp
 from app.custody import Entry, Ledger
+from app.custody.record import Seal
 from app.faults import Fault
 from app.model import EvidenceItem, Lease, Plan
 from app.model.view import CustodyFacts
@@ -73,14 +75,13 @@ class Record:
         self.case = case
         self.clock = clock
         self.histories: dict[str, History] = {}
-        self.items: dict[str, EvidenceItem] = {}
+        self.evidence = SealedEvidence(case.evidence)
         self.leases: dict[str, dict[str, Any]] = {}
         self.last_ts = ""
         self.settings_sha256 = ""
         self._ledger = ledger
         self._model = model
         self._highest = {"A": 0, "E": 0, "L": 0}
-        self._collected: dict[str, int] = {}  # evidence id -> bytes of its files
         self._doubts: dict[str, tuple[History, str, str]] = {}  # corr of an act's intent -> its step and hash
         self._watchers: list[Callable[[dict[str, Any]], None]] = []
 
@@ -88,7 +89,7 @@ class Record:
 
     def load(self) -> None:
         """Read the whole log once: indexes and the read model's events are rebuilt from it."""
-        self._model.clear("event", "lease", "acquisition", "step", "item")
+        self._model.clear("event", "lease", "acquisition", "step", "item", "evidence_check", "guide")
         with self._model.batch():
             for line, body, text, sha256 in self._ledger.events():
                 self._index(body)
@@ -96,14 +97,28 @@ class Record:
                 self._model.event(line, body, text)
         for item in self.items.values():
             self._model.item(item)
+        for check in self.evidence.checks.values():
+            self._model.check(check)
         self._state()
+
+    @property
+    def items(self) -> dict[str, EvidenceItem]:
+        """What is sealed, by evidence id."""
+        return self.evidence.items
+
+    def seal(self, item: str) -> Seal:
+        """What the seal's own event says of the bag; KeyError where nothing of that id is sealed."""
+        return self._ledger.seals()[item]
 
     def appended(self, line: int, body: dict[str, Any] | None, text: str) -> None:
         """The ledger's listener: one more line is on disk."""
         self._index(body)
         self._model.event(line, body, text)
-        if body and body.get("item") in self.items and body["op"] == "evidence.seal":
-            self._model.item(self.items[body["item"]])
+        if body and body.get("item") in self.items and body["phase"] != "intent":
+            if body["op"] in ("evidence.seal", "evidence.verify"):
+                self._model.item(self.items[body["item"]])
+            if body["op"] == "evidence.verify":
+                self._model.check(self.evidence.checks[body["item"]])
         self._state()
 
     def repaint(self) -> None:
@@ -245,26 +260,16 @@ class Record:
         history = self.histories.get(body.get("acq", ""))
         if body["phase"] == "intent" and history is not None:
             history.sealing[body["item"]] = body.get("params", {}).get("tagmanifest_sha256", "")
-        if body["phase"] != "result" or "item" not in body:
-            return
-        image = next((d for d in body["digests"] if d["of"] == "data/disk.raw"), None)
-        files = self._collected.pop(body["item"], 0)
-        if history is not None:
-            history.times[body["item"]] = body["ts"]
-        self.items[body["item"]] = EvidenceItem(
-            id=body["item"],
-            acquisition=body.get("acq", ""),
-            kind="disk" if image else "config",
-            path=str(self.case.bag(body["item"])),
-            bytes=int(image["bytes"]) if image else files,
-            sha256=image["hex"] if image else None,
-            sealed=stamp(parse_stamp(body["ts"])),
-            source=body.get("resource", ""),
-        )
+        if body["phase"] == "result" and "item" in body:
+            self.evidence.sealed(body)
+            if history is not None:
+                history.times[body["item"]] = body["ts"]
+
+    def _on_evidence_verify(self, body: dict[str, Any]) -> None:
+        self.evidence.checked(body)
 
     def _on_config_collect(self, body: dict[str, Any]) -> None:
-        if body["phase"] == "result" and "item" in body:
-            self._collected[body["item"]] = int(body.get("params", {}).get("bytes", "0"))
+        self.evidence.collected(body)
 
     def _on_lease_issue(self, body: dict[str, Any]) -> None:
         if body["phase"] == "result":

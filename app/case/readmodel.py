@@ -12,7 +12,7 @@ from typing import Any
 import msgspec
 
 from app.model import Account, Acquisition, EvidenceItem, Lease, Resource
-from app.model.view import AgentFacts, CaseFacts, CustodyFacts, Scan, StepRow
+from app.model.view import AgentFacts, CaseFacts, CustodyFacts, EvidenceCheck, GuideRun, Scan, StepRow
 
 _BUSY_MS = 500
 
@@ -160,6 +160,18 @@ class ReadModel:
             self._db.execute("INSERT OR REPLACE INTO item VALUES (?, ?)", (item.id, _json(item)))
             self._touch("items")
 
+    def check(self, check: EvidenceCheck) -> None:
+        """The newest re-verification of an item."""
+        with self.batch():
+            self._db.execute("INSERT OR REPLACE INTO evidence_check VALUES (?, ?)", (check.item, _json(check)))
+            self._touch("checks")
+
+    def guide(self, run: GuideRun) -> None:
+        """A playbook that is followed."""
+        with self.batch():
+            self._db.execute("INSERT OR REPLACE INTO guide VALUES (?, ?)", (run.id, _json(run)))
+            self._touch("guides")
+
     def event(self, line: int, body: dict[str, Any] | None, text: str) -> None:
         """One custody line; ``body`` is None for a fragment, ``text`` its JSON (or escaped bytes)."""
         view = body or {}
@@ -198,10 +210,19 @@ class ReadModel:
         """Empty tables before they are rebuilt from the log."""
         with self.batch():
             for table in tables:
-                if table not in {"event", "lease", "acquisition", "step", "item", "scan"}:
+                if table not in {
+                    "event",
+                    "lease",
+                    "acquisition",
+                    "step",
+                    "item",
+                    "scan",
+                    "evidence_check",
+                    "guide",
+                }:
                     raise ValueError(table)
                 self._db.execute(f"DELETE FROM {table}")  # noqa: S608
-                self._touch(table + "s")
+                self._touch(table.removeprefix("evidence_") + "s")
 
     def close(self) -> None:
         self._db.close()

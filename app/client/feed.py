@@ -9,7 +9,17 @@ from typing import Any
 import msgspec
 
 from app.model import Account, Acquisition, EvidenceItem, Lease, Resource
-from app.model.view import AgentFacts, CaseFacts, CaseSnapshot, CustodyFacts, EventRow, Scan, StepRow
+from app.model.view import (
+    AgentFacts,
+    CaseFacts,
+    CaseSnapshot,
+    CustodyFacts,
+    EventRow,
+    EvidenceCheck,
+    GuideRun,
+    Scan,
+    StepRow,
+)
 
 _BODIES: dict[str, tuple[str, Any]] = {
     # topic of the snapshot: (query, type)
@@ -19,6 +29,8 @@ _BODIES: dict[str, tuple[str, Any]] = {
     "acquisitions": ("SELECT body FROM acquisition ORDER BY length(id), id", Acquisition),
     "steps": ("SELECT body FROM step ORDER BY length(acquisition), acquisition, position", StepRow),
     "items": ("SELECT body FROM item ORDER BY length(id), id", EvidenceItem),
+    "checks": ("SELECT body FROM evidence_check ORDER BY item", EvidenceCheck),
+    "guides": ("SELECT body FROM guide ORDER BY length(id), id", GuideRun),
 }
 _EVENT = "line, seq, ts, op, phase, actor, acq, summary"
 _BY_ACQUISITION = f"SELECT {_EVENT} FROM event WHERE acq = ? ORDER BY line"  # noqa: S608 - constant

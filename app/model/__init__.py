@@ -1,6 +1,6 @@
 """The nouns of an acquisition, as frozen structs that travel as JSON."""
 
-from app.model.acquisition import ENDED, Acquisition, EvidenceItem, State
+from app.model.acquisition import ENDED, PACE_S, Acquisition, Coverage, Digest, EvidenceItem, Gap, State
 from app.model.inventory import Account, Attachment, Cloud, Resource, ResourceKind
 from app.model.lease import Lease, LeaseState
 from app.model.plan import (
@@ -21,13 +21,17 @@ from app.model.plan import (
 __all__ = [
     "EFFECTS",
     "ENDED",
+    "PACE_S",
     "Account",
     "Acquisition",
     "Attachment",
     "Cloud",
+    "Coverage",
+    "Digest",
     "Effect",
     "Estimate",
     "EvidenceItem",
+    "Gap",
     "ItemSpec",
     "Lease",
     "LeaseSpec",

@@ -70,15 +70,61 @@ class AgentFacts(msgspec.Struct, frozen=True, kw_only=True):
     """The agent as it last said. ``beat`` is its heartbeat, written every 2 s while it lives.
 
     ``state``: "detached" (survives logout), "session" (this session only), "locked" (signing key) or "stopped".
-    ``armed_until``: end of the write window, None while read-only.
+    ``armed_until``: end of the write window, None while read-only; ``armed_by`` is who opened it.
+    ``clock_synced``: what the kernel says of this machine's clock, None where it does not tell.
+    ``skew_s``: whole seconds that the cloud's clock is ahead of this one, by the Date of its newest answer to a
+    request for credentials; None before the first.
     """
 
     pid: int = 0
     state: Literal["detached", "session", "locked", "stopped"] = "stopped"
     beat: str = ""
     armed_until: str | None = None
+    armed_by: str = ""
+    clock_synced: bool | None = None
+    skew_s: int | None = None
     caller: str = ""
     problem: str | None = None
+
+
+class EvidenceCheck(msgspec.Struct, frozen=True, kw_only=True):
+    """The newest re-verification of a sealed item: every byte read again, and compared with what is recorded.
+
+    ``state``: "running", "ok", "bad" (it does not agree), "failed" (it could not be read) or "stopped".
+    """
+
+    item: str
+    state: Literal["running", "ok", "bad", "failed", "stopped"]
+    bytes_done: int = 0
+    bytes_total: int = 0
+    started: str = ""
+    ended: str | None = None
+    reason: str | None = None
+
+
+class GuideStep(msgspec.Struct, frozen=True, kw_only=True):
+    """A step of a playbook as it went. ``state``: "todo", "done" (seen to be done), "by_hand" (an examiner says
+    that it was done) or "skipped"; ``note`` is what the examiner recorded."""
+
+    id: str
+    state: Literal["todo", "done", "by_hand", "skipped"] = "todo"
+    by: str = ""
+    at: str = ""
+    note: str = ""
+
+
+class GuideRun(msgspec.Struct, frozen=True, kw_only=True):
+    """A playbook followed in this case, as custody has it. ``sha256`` names the playbook's very text; ``examiner``
+    is who follows it now, ``target`` what it is about ("" until it is known)."""
+
+    id: str
+    playbook: str
+    title: str
+    sha256: str
+    examiner: str
+    started: str
+    target: str = ""
+    steps: tuple[GuideStep, ...] = ()
 
 
 class CustodyFacts(msgspec.Struct, frozen=True, kw_only=True):
@@ -104,4 +150,6 @@ class CaseSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     acquisitions: tuple[Acquisition, ...] = ()
     steps: tuple[StepRow, ...] = ()
     items: tuple[EvidenceItem, ...] = ()
+    checks: tuple[EvidenceCheck, ...] = ()
+    guides: tuple[GuideRun, ...] = ()
     event_lines: int = 0

@@ -11,7 +11,6 @@ from textual.widget import Widget
 from app.model import Acquisition
 from app.model.view import EventRow
 from screens.base import CaseScreen
-from screens.keymap import hints
 from screens.present.acquisitions import step_lines, summary
 from screens.present.amounts import plural
 from screens.present.cells import Line
@@ -61,7 +60,7 @@ class AcquisitionScreen(CaseScreen[None]):
 
     @property
     def hints(self) -> Sequence[tuple[str, str]]:
-        return (("Enter", "event"), *hints("back", "back"), *hints("everywhere", "help"))
+        return (("Enter", "event"), *self.bench.registry.hints("page.back", "help"))
 
     def body(self) -> Iterable[Widget]:
         yield LinesView(look=self.look, id="summary")

@@ -14,7 +14,7 @@ from textual.widget import Widget
 
 from app.model import Lease
 from screens.base import CaseScreen
-from screens.keymap import bindings, hints
+from screens.command.catalogue import bindings
 from screens.page.screen import PageScreen
 from screens.present import leases as present
 from screens.present.amounts import plural
@@ -74,10 +74,10 @@ class LeaseScreen(CaseScreen[None]):
     @property
     def hints(self) -> Sequence[tuple[str, str]]:
         return (
-            *hints("leases", "revoke"),
+            *self.bench.registry.hints("leases.revoke"),
             ("Enter", "detail"),
-            *hints("back", "back"),
-            *hints("everywhere", "help"),
+            *self.bench.registry.hints("page.back"),
+            *self.bench.registry.hints("help"),
         )
 
     def body(self) -> Iterable[Widget]:

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from screens.keymap import KEYS, SECTIONS
+from screens.command.registry import SECTIONS, Registry, shown
 from screens.present.cells import Line, wrap
 from screens.present.look import Look
 
 
-def help_lines(width: int, look: Look) -> list[Line]:
-    """Every key with what it does, in one or two columns of sections; then what the glyphs mean."""
-    blocks = [_section(name, title, look, (width - 3) // 2 if width >= 110 else width)
+def help_lines(registry: Registry, width: int, look: Look) -> list[Line]:
+    """Every command with its keys and its word, in one or two columns of sections; then what the glyphs mean."""
+    blocks = [_section(registry, name, title, look, (width - 3) // 2 if width >= 110 else width)
               for name, title in SECTIONS.items()]  # fmt: skip
     blocks.append(_legend(look, (width - 3) // 2 if width >= 110 else width))
     if width < 110:
@@ -29,14 +29,15 @@ def help_lines(width: int, look: Look) -> list[Line]:
     return rows
 
 
-def _section(name: str, title: str, look: Look, width: int) -> list[Line]:
+def _section(registry: Registry, name: str, title: str, look: Look, width: int) -> list[Line]:
     out: list[Line] = [((title, "strong"),)]
-    for key in KEYS:
-        if key.section != name:
-            continue
-        pieces = wrap(key.help, max(20, width - 14))
-        shown = look.plain(key.shown.translate({0x2191: "Up", 0x2193: "Down", 0x2190: "<-", 0x2192: "->"}))
-        out.append(((f"  {(shown if look.ascii else key.shown):<11} ", "key"), (pieces[0], "")))
+    for command in registry.of(name):
+        keys = shown(registry.keys(command))
+        if look.ascii:
+            keys = look.plain(keys.translate({0x2191: "Up", 0x2193: "Down", 0x2190: "<-", 0x2192: "->"}))
+        text = f"{command.help}. :{' '.join((command.names[0], command.takes))}" if command.names else command.help
+        pieces = wrap(look.plain(text.rstrip()), max(20, width - 14))
+        out.append(((f"  {keys:<11} ", "key"), (pieces[0], "")))
         out.extend(((" " * 14, ""), (piece, "")) for piece in pieces[1:])
     return out
 
@@ -52,8 +53,8 @@ def _legend(look: Look, width: int) -> list[Line]:
         (look.warn, "need", "needs a person, or is a warning"),
         (look.lock, "lock", "locked: not tagged, or not reachable"),
         (look.home, "accent", "the forensics account"),
-        ("READ-ONLY", "strong", "nothing in a cloud can be changed or deleted now"),
-        (f"{look.warn} ARMED", "need", "a write window is open; its end counts down"),
+        ("READ-ONLY", "strong", "no plan can be approved now; what was approved before goes on"),
+        (f"{look.warn} ARMED", "need", "plans may be approved, until its countdown ends"),
         (f"{look.warn} weak key", "need", "the custody signing key lies in a plain file, without a passphrase"),
         (f"{look.warn} endpoint", "need", "a cloud's address is overridden: not the real cloud, or a proxy"),
         ("KMS", "done", "encrypted under the account's default key, which cannot be shared"),

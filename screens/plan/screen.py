@@ -17,7 +17,7 @@ from textual.widgets import Button, Input
 from app.faults import Fault
 from app.model import Plan
 from screens.base import CaseScreen
-from screens.keymap import bindings, hints
+from screens.command.catalogue import bindings
 from screens.page.screen import PageScreen
 from screens.present import plans
 from screens.present.amounts import plural
@@ -64,9 +64,7 @@ class PlanScreen(CaseScreen[str | None]):
         more = (("PgDn", f"more {self.look.below}"),) if below else ()
         return (
             *more,
-            *hints("plan", "route", "lock", "policies"),
-            *hints("back", "back"),
-            *hints("everywhere", "help"),
+            *self.bench.registry.hints("plan.route", "plan.lock", "plan.policies", "page.back", "help"),
         )
 
     def body(self) -> Iterable[Widget]:

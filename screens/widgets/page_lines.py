@@ -9,7 +9,7 @@ from textual.binding import BindingType
 from textual.content import Content
 from textual.message import Message
 
-from screens.keymap import bindings
+from screens.command.catalogue import bindings
 from screens.present.cells import Line
 from screens.widgets.line_view import LinesView
 

@@ -9,7 +9,7 @@ from textual.binding import BindingType
 from textual.events import Blur, Click, Focus, Resize
 from textual.message import Message
 
-from screens.keymap import bindings
+from screens.command.catalogue import bindings
 from screens.present.cells import Line
 from screens.present.look import UNICODE, Look
 from screens.widgets.line_view import LineView

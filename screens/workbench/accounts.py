@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import ClassVar
 
-from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.message import Message
+from textual.widget import Widget
 
 from app.model import Account
-from screens.keymap import bindings
+from screens.command.catalogue import bindings
 from screens.present.accounts import Node, Progress, node_line, progress_of, tree
 from screens.present.amounts import count
 from screens.present.cells import Line
@@ -57,7 +57,7 @@ class AccountsPane(Pane):
     """Enter on an account shows its resources alone (and asks the cloud for them the first time)."""
 
     number, word = 1, "Accounts"
-    keys = (("Enter", "open"), ("Space", "fold"))
+    commands = ("accounts.fold",)
     BINDINGS: ClassVar[list[BindingType]] = bindings("accounts")
 
     class Scoped(Message):
@@ -68,12 +68,12 @@ class AccountsPane(Pane):
             self.account = account
 
     def __init__(self) -> None:
-        super().__init__(id="accounts", classes="pane")
+        super().__init__("accounts")
         self.scope: AccountKey | None = None
         self._folded: set[str] = set()
         self._tree: Nodes | None = None
 
-    def compose(self) -> ComposeResult:
+    def content(self) -> Iterable[Widget]:
         yield RowList(look=self.look)
 
     def case_changed(self) -> None:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import ClassVar
 
-from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.message import Message
+from textual.widget import Widget
 
 from app.model import ENDED, Acquisition, EvidenceItem, Resource
 from app.model.view import StepRow
-from screens.keymap import bindings, hints
+from screens.command.catalogue import bindings
 from screens.present.acquisitions import done_percent, ids, target_of
 from screens.present.look import Look
 from screens.present.states import counted, owes, paused, running, undoing, waiting
@@ -28,7 +28,8 @@ class AcquisitionsPane(Pane):
     """``p``, ``r`` and ``x`` act on the row under the cursor."""
 
     number, word = 3, "Acquisitions"
-    keys = (*hints("acquisitions", "pause", "cancel", "resume"), ("Enter", "steps"))
+    commands = ("acquisitions.pause", "acquisitions.cancel", "acquisitions.resume")
+    opens = "steps"
     BINDINGS: ClassVar[list[BindingType]] = bindings("acquisitions")
 
     class Opened(Message):
@@ -39,12 +40,12 @@ class AcquisitionsPane(Pane):
             self.acquisition = acquisition
 
     def __init__(self) -> None:
-        super().__init__(id="acquisitions", classes="pane")
+        super().__init__("acquisitions")
         self._source: Progress | None = None
         self._named: Sequence[Resource] = ()
         self._devices: dict[str, str] = {}
 
-    def compose(self) -> ComposeResult:
+    def content(self) -> Iterable[Widget]:
         empty = ((" nothing acquired yet: a on a disk or instance in pane 2 plans", "dim"),)
         yield ProgressList(look=self.look, empty=empty)
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import ClassVar
 
-from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.message import Message
+from textual.widget import Widget
 
 from app.model.view import EventRow
-from screens.keymap import bindings, hints
+from screens.command.catalogue import bindings
 from screens.present.amounts import count, plural
 from screens.present.cells import Line
 from screens.present.events import event_line
@@ -67,7 +67,8 @@ class CustodyPane(Pane):
     """Follows the tail; holds still while the cursor is further up."""
 
     number, word = 4, "Custody"
-    keys = (*hints("custody", "verify"), ("Enter", "event"))
+    commands = ("filter", "custody.verify")
+    opens = "event"
     BINDINGS: ClassVar[list[BindingType]] = bindings("custody")
 
     class Opened(Message):
@@ -78,11 +79,11 @@ class CustodyPane(Pane):
             self.line = line
 
     def __init__(self) -> None:
-        super().__init__(id="custody", classes="pane")
+        super().__init__("custody")
         self._source: EventPages | None = None
         self._asked: set[int] = set()
 
-    def compose(self) -> ComposeResult:
+    def content(self) -> Iterable[Widget]:
         yield RowList(look=self.look, tail=True, empty=((" nothing recorded yet", "dim"),))
 
     def case_changed(self) -> None:

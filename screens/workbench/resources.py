@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import ClassVar
 
-from textual import on
-from textual.app import ComposeResult
-from textual.binding import Binding, BindingType
-from textual.events import Blur
+from textual.binding import BindingType
 from textual.message import Message
-from textual.widgets import Input
+from textual.widget import Widget
 
 from app.model import Resource
-from screens.keymap import bindings, hints
+from screens.command.catalogue import bindings
 from screens.present import resources as present
 from screens.present.amounts import count
 from screens.present.cells import Line
@@ -20,7 +18,6 @@ from screens.present.ids import target
 from screens.present.look import Look
 from screens.present.shelf import AccountKey, Selection, Shelf, key_of
 from screens.widgets.line_view import LinesView
-from screens.widgets.plain_input import PlainInput
 from screens.widgets.row_list import RowList
 from screens.workbench.pane import Pane
 
@@ -57,37 +54,13 @@ class Shelved:
         return (present.resource_line(shelf.resources[place], shelf, nested, self._widths[1], self._look),)
 
 
-class FilterInput(PlainInput):
-    """The line in which the filter is typed; it takes effect while typing."""
-
-    BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("escape", "forget", "clear", show=False),
-        Binding("down", "submit", "to the rows", show=False),
-    ]
-
-    class Closed(Message):
-        """Typing ended. ``keep`` says whether the filter stays."""
-
-        def __init__(self, keep: bool) -> None:
-            super().__init__()
-            self.keep = keep
-
-    def action_forget(self) -> None:
-        self.post_message(self.Closed(keep=False))
-
-    async def action_submit(self) -> None:
-        self.post_message(self.Closed(keep=True))
-
-    def on_blur(self, event: Blur) -> None:
-        if self.display:
-            self.post_message(self.Closed(keep=True))
-
-
 class ResourcesPane(Pane):
     """The list, its column titles and its filter."""
 
     number, word = 2, "Resources"
-    keys = (*hints("resources", "acquire", "filter", "eligible"), ("Enter", "detail"))
+    commands = ("resources.acquire", "filter", "resources.eligible")
+    opens = "detail"
+    flags = ("eligible",)
     BINDINGS: ClassVar[list[BindingType]] = bindings("resources")
 
     class Acquire(Message):
@@ -108,21 +81,16 @@ class ResourcesPane(Pane):
             self.shelf = shelf
 
     def __init__(self) -> None:
-        super().__init__(id="resources", classes="pane")
+        super().__init__("resources")
         self.scope: AccountKey | None = None
         self.scope_name = ""
-        self.text = ""
         self.eligible_only = False
         self._source: Shelved | None = None
         self._wanted: object = None
 
-    def compose(self) -> ComposeResult:
+    def content(self) -> Iterable[Widget]:
         yield LinesView(look=self.look, id="columns")
         yield RowList(look=self.look)
-        field = FilterInput(id="filter", select_on_focus=False, placeholder="words to look for")
-        field.cursor_blink = False
-        field.display = False
-        yield field
 
     @property
     def shelf(self) -> Shelf:
@@ -148,13 +116,11 @@ class ResourcesPane(Pane):
 
     def clear_filter(self) -> bool:
         """Esc: drop the text, then the eligible-only switch; False when there was neither."""
-        if self.text:
-            self.query_one(FilterInput).value = ""
-            self.text = ""
-        elif self.eligible_only:
-            self.eligible_only = False
-        else:
+        if super().clear_filter():
+            return True
+        if not self.eligible_only:
             return False
+        self.eligible_only = False
         self.case_changed()
         return True
 
@@ -185,7 +151,6 @@ class ResourcesPane(Pane):
             f"{count(total)}, {count(eligible)} eligible" if total else "")  # fmt: skip
         self.name_title(
             self.scope_name,
-            f"/{self.look.clean(self.text, 40)}" if self.text else "",
             "eligible only" if self.eligible_only else "",
             numbers,
         )
@@ -196,11 +161,6 @@ class ResourcesPane(Pane):
             view.show([titles])
 
     # Keys
-
-    def action_filter(self) -> None:
-        field = self.query_one(FilterInput)
-        field.display = True
-        self.call_after_refresh(field.focus)
 
     def action_eligible(self) -> None:
         self.eligible_only = not self.eligible_only
@@ -217,25 +177,6 @@ class ResourcesPane(Pane):
             return
         named = target(one.cloud, one.account, one.id)
         self.post_message(self.Acquire(kind, named, present.title_of(one, self.look)))
-
-    @on(Input.Changed, "#filter")
-    def _typed(self, event: Input.Changed) -> None:
-        event.stop()
-        if event.value != self.text:
-            self.text = event.value
-            self.case_changed()
-
-    def on_filter_input_closed(self, event: FilterInput.Closed) -> None:
-        event.stop()
-        field = self.query_one(FilterInput)
-        had_focus = field.has_focus
-        field.display = False
-        if not event.keep:
-            field.value = ""
-            self.text = ""
-        self.case_changed()
-        if had_focus:
-            self.rows.focus()
 
     def on_row_list_chosen(self, event: RowList.Chosen) -> None:
         event.stop()

@@ -7,11 +7,13 @@ from typing import ClassVar
 
 from textual.binding import BindingType
 from textual.containers import Horizontal, Vertical
+from textual.dom import DOMNode
 from textual.events import DescendantFocus, Resize
 from textual.widget import Widget
 
 from screens.base import CaseScreen
-from screens.keymap import bindings, hints
+from screens.command.catalogue import bindings
+from screens.command.registry import Command
 from screens.page.screen import PageScreen
 from screens.present import resources as present
 from screens.present.cells import Line, Span
@@ -30,7 +32,7 @@ class WorkbenchScreen(CaseScreen[None]):
     """Accounts, resources, acquisitions, custody."""
 
     AUTO_FOCUS = "#accounts RowList"
-    BINDINGS: ClassVar[list[BindingType]] = bindings("everywhere", "panes")
+    BINDINGS: ClassVar[list[BindingType]] = bindings("everywhere", "guide", "panes")
 
     def __init__(self) -> None:
         super().__init__()
@@ -50,8 +52,8 @@ class WorkbenchScreen(CaseScreen[None]):
     def hints(self) -> Sequence[tuple[str, str]]:
         wide = self.size.width >= 100
         return (
-            *(hints("panes", "zoom", "refresh") if wide else ()),
-            *hints("everywhere", "leases", "help", "detach"),
+            *(self.bench.registry.hints("pane.zoom", "refresh") if wide else ()),
+            *self.bench.registry.hints("line", "leases", "help", "detach"),
         )
 
     @property
@@ -85,6 +87,11 @@ class WorkbenchScreen(CaseScreen[None]):
             Horizontal(AcquisitionsPane(), CustodyPane(), id="bottom"),
             id="panes",
         )
+
+    def offers(self, command: Command) -> DOMNode | None:
+        """The pane of the command's section, else what has the focus or this screen."""
+        pane = next((one for one in self.panes if one.id == command.section), None)
+        return pane or super().offers(command)
 
     def on_mount(self) -> None:
         self._mark_current()
@@ -126,12 +133,31 @@ class WorkbenchScreen(CaseScreen[None]):
     def action_pane_step(self, step: int) -> None:
         self.action_pane((self._current - 1 + step) % len(_TABS) + 1)
 
+    def take_pane(self, number: int, text: str) -> None:
+        """``:res web tag=app:x``: to the pane, with that filter."""
+        self.action_pane(number)
+        self.panes[number - 1].take_filter(text)
+
+    @property
+    def current(self) -> Pane:
+        """The pane that has the focus, or had it last."""
+        return self.panes[self._current - 1]
+
+    def action_filter(self) -> None:
+        self.current.open_filter()
+
+    def take_filter(self, text: str) -> None:
+        self.current.take_filter(text)
+
+    def action_invert(self) -> None:
+        self.current.invert_filter()
+
     def action_zoom(self) -> None:
         self.toggle_class("zoomed")
         self.call_after_refresh(self._focus_current)
 
     def action_back(self) -> None:
-        if self.resources.clear_filter():
+        if self.current.clear_filter() or self.resources.clear_filter():
             return
         if self.accounts.scope is not None:
             self.accounts.choose(None)

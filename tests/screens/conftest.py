@@ -17,6 +17,8 @@ from textual.widgets import Input
 
 import screens.root
 from app.case.readmodel import ReadModel
+from screens.command.catalogue import DEFAULT
+from screens.command.registry import Registry
 from screens.present.look import UNICODE, Look
 from screens.root import Workbench
 from tests.screens.fakes import FixedClock, ScriptedCommands
@@ -109,6 +111,7 @@ async def desk_on(
     fill: Callable[[Path], ReadModel] = seed,
     connect: Callable[[], Any] | None = None,
     theme: str = "jumpbag-dark",
+    registry: Registry = DEFAULT,
 ) -> AsyncIterator[Desk]:
     sqlite = folder / "case.sqlite"
     model = fill(sqlite)
@@ -118,7 +121,9 @@ async def desk_on(
         await asyncio.sleep(0)
         return scripted
 
-    app = Workbench(folder, sqlite, connect or hand_over, "ex-07", clock=clock, look=look, theme=theme)
+    app = Workbench(
+        folder, sqlite, connect or hand_over, "ex-07", clock=clock, look=look, theme=theme, registry=registry
+    )
     async with app.run_test(size=size, notifications=True) as pilot:
         desk = Desk(app, pilot, scripted, clock, model)
         await desk.until(lambda: app.snapshot.event_lines or app.snapshot.resources, "the read model")

@@ -78,6 +78,8 @@ _DEFAULTS: dict[str, Any] = {
     "acquisition.pause": lambda params: {"acquisition": params["acquisition"], "state": "paused"},
     "acquisition.resume": lambda params: {"acquisition": params["acquisition"], "state": "running"},
     "acquisition.cancel": lambda params: {"acquisition": params["acquisition"], "state": "cancelled"},
+    "session.arm": {"armed_until": "2026-11-23T14:18:21Z"},
+    "session.disarm": {"armed_until": None},
     "lease.revoke": lambda params: {"lease": params["lease"], "state": "revoked"},
     "verify": VERIFIED,
     "stop": {"ok": True},

@@ -1,0 +1,1 @@
+"""One registry of commands behind keys, the ``:`` line, the palette and the help page."""

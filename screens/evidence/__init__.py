@@ -1,0 +1,1 @@
+"""Sealed evidence: the items, their digests and coverage, and checking them again."""

@@ -1,0 +1,124 @@
+"""What screens ask of the agent and of the person: orders, questions, toasts, and pages to open."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, cast
+
+from app.clock import Clock
+from app.faults import Fault
+from app.model.view import CaseSnapshot
+from screens.acquisition.screen import AcquisitionScreen
+from screens.command.line import History
+from screens.command.registry import Registry
+from screens.custody.screen import VerifyScreen
+from screens.link import Link
+from screens.page.screen import PageScreen
+from screens.plan.screen import PlanScreen
+from screens.present.events import event_page
+from screens.present.look import Look
+from screens.reader import Reader
+from screens.typeahead import OneKeyAtATime
+from screens.widgets.typed_confirm import Question, TypedConfirm
+from screens.workbench.screen import WorkbenchScreen
+
+if TYPE_CHECKING:
+    from screens.root import Workbench
+
+_TOLD_S, _WARNED_S = 4.0, 8.0
+
+
+class Orders(OneKeyAtATime[str]):
+    """An application with a case, a connection to its agent, and the workbench as its lowest screen."""
+
+    case_dir: Path
+    clock: Clock
+    examiner: str
+    history: History
+    link: Link
+    look: Look
+    reader: Reader
+    registry: Registry
+    snapshot: CaseSnapshot
+
+    @property
+    def bench(self) -> Workbench:
+        """The application, by its own type."""
+        return cast("Workbench", self)
+
+    @property
+    def workbench(self) -> WorkbenchScreen:
+        """The screen with the four panes."""
+        screen = self.screen_stack[0]
+        assert isinstance(screen, WorkbenchScreen)
+        return screen
+
+    def say(self, text: str, severity: Literal["information", "warning", "error"] = "information") -> None:
+        """A toast; ``text`` is already harmless."""
+        lasts = _TOLD_S if severity == "information" else _WARNED_S
+        self.notify(self.look.plain(text), severity=severity, markup=False, timeout=lasts)
+
+    def say_fault(self, fault: Fault) -> None:
+        """A refusal in plain words with the next step."""
+        text = self.look.clean(fault.message, 600)
+        if fault.next:
+            text += f"\n{self.look.arrow} {self.look.clean(fault.next, 400)}"
+        self.say(text, "error")
+
+    def ask(self, question: Question, then: Callable[[str], None]) -> None:
+        """Ask before something that cannot be taken back; ``then`` gets the reason."""
+
+        def answered(reason: str | None) -> None:
+            if reason is not None:
+                then(reason)
+
+        self.push_screen(TypedConfirm(question, self.look), answered)
+
+    def order(self, method: str, params: dict[str, Any], said: str = "") -> None:
+        """Send a command; a refusal is shown, nothing else happens."""
+        self.run_worker(self._order(method, params, said), group="orders")
+
+    async def _order(self, method: str, params: dict[str, Any], said: str) -> None:
+        try:
+            await self.link.call(method, params)
+        except Fault as fault:
+            self.say_fault(fault)
+            return
+        if said:
+            self.say(said)
+
+    def refresh_inventory(
+        self, scope: Literal["accounts", "resources"], accounts: list[str] | None, *, quietly: bool = False
+    ) -> None:
+        """Ask the clouds again; the answer comes through the read model."""
+        said = "" if quietly else f"Asking the clouds for {scope}; they appear as they come."
+        self.order("inventory.refresh", {"scope": scope, "accounts": accounts, "wait": False}, said)
+
+    def plan(self, kind: str, target: str, crumb: str) -> None:
+        """The plan of a disk or an instance."""
+
+        def started(acquisition: str | None) -> None:
+            if acquisition:
+                self.say(f"{self.look.clean(acquisition)} is queued.")
+                self.workbench.show_acquisition(acquisition)
+
+        self.push_screen(PlanScreen(kind, target, crumb), started)
+
+    def open_acquisition(self, acquisition: str) -> None:
+        """Its steps and custody lines."""
+        self.push_screen(AcquisitionScreen(acquisition))
+
+    def open_event(self, line: int) -> None:
+        """One custody line, whole."""
+        self.run_worker(self._open_event(line), group="event", exclusive=True)
+
+    async def _open_event(self, line: int) -> None:
+        body = await self.reader.event_body(line)
+        if body is not None:
+            look = self.look
+            self.push_screen(PageScreen(f"line {line:,}", lambda width: event_page(line, body, width, look)))
+
+    def verify(self) -> None:
+        """Check the record and the evidence now."""
+        self.push_screen(VerifyScreen())
