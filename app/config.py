@@ -28,9 +28,28 @@ _EXAMINER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@=,+-]{1,63}")
 
 
 class Examiner(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
-    """``id`` is opaque: it goes into the custody log and to the cloud as SourceIdentity (2–64 characters)."""
+    """``id`` is opaque: it goes into the custody log and to the cloud as SourceIdentity (2–64 characters).
+
+    ``roster``: further examiners who may open the case; custody names whoever ordered something, SourceIdentity
+    stays ``id``.
+    """
 
     id: str = "examiner"
+    roster: list[str] = []
+
+    @property
+    def everyone(self) -> tuple[str, ...]:
+        """Each id once, ``id`` first."""
+        return tuple(dict.fromkeys((self.id, *self.roster)))
+
+    def check(self, examiner: str) -> str:
+        """The id if it is one of this case; Usage otherwise."""
+        if examiner not in self.everyone:
+            raise Usage(
+                f"{visible(examiner, cap=80)!r} is not an examiner of this case",
+                next=f"case.toml has its roster: {', '.join(self.everyone)}",
+            )
+        return examiner
 
 
 class CaseDefaults(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -101,6 +120,14 @@ class Aws(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     endpoints: AwsEndpoints = AwsEndpoints()
 
 
+class Guided(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """``playbooks``: directories with further playbooks, relative to the case. ``offer``: the id of the one that a
+    new case offers."""
+
+    playbooks: list[str] = []
+    offer: str = ""
+
+
 class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Everything that a configuration file may say."""
 
@@ -108,6 +135,7 @@ class Config(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     case: CaseDefaults = CaseDefaults()
     signing: Signing = Signing()
     agent: AgentSettings = AgentSettings()
+    guided: Guided = Guided()
     aws: Aws | None = None
 
     def overridden(self) -> tuple[str, ...]:
@@ -148,11 +176,14 @@ def check(table: dict[str, Any], source: str) -> Config:
     except msgspec.ValidationError as error:
         said = str(error).replace("`$.", "`").replace("`$`", "the top level")
         raise Usage(f"{source}: {said}", next=f"{_wanted(str(error))}see {_EXAMPLE}") from None
-    if not _EXAMINER.fullmatch(config.examiner.id):
-        raise Usage(
-            f"{source}: examiner.id {visible(config.examiner.id)!r} is not an id",
-            next="use 2 to 64 letters, digits and _ . @ = , + -",
-        )
+    named = {"examiner.id": config.examiner.id}
+    named |= {f"examiner.roster[{place}]": id_ for place, id_ in enumerate(config.examiner.roster)}
+    for where, id_ in named.items():
+        if not _EXAMINER.fullmatch(id_) or id_ == "agent":  # as the custody log calls the agent itself
+            raise Usage(
+                f"{source}: {where} {visible(id_)!r} is not an id",
+                next="use 2 to 64 letters, digits and _ . @ = , + - (not agent)",
+            )
     if config.aws is not None:
         _check_aws(config.aws, source)
     return config

@@ -56,6 +56,21 @@ class Locations:
         return self.config / "config.toml"
 
     @property
+    def ui_file(self) -> Path:
+        """How the screens are shown; see :mod:`app.ui_options`."""
+        return self.config / "ui.toml"
+
+    @property
+    def keymap_file(self) -> Path:
+        """The user's keys."""
+        return self.config / "keymap.toml"
+
+    @property
+    def playbooks(self) -> Path:
+        """The user's own playbooks."""
+        return self.config / "playbooks"
+
+    @property
     def cases(self) -> Path:
         chosen = self._env.get("JUMPBAG_CASES", "")
         return Path(chosen).expanduser() if chosen else self.data / "cases"

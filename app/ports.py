@@ -24,6 +24,8 @@ class Scope:
 
     ``pace(account, service)`` waits for a slot of that account's token bucket for that service.
     ``used(lease, action)`` counts a call that was sent under a lease ("ec2:CreateSnapshot").
+    ``heard(ahead_s)`` learns how many whole seconds the cloud's clock is ahead of ours, as measured by an answer to
+    a request for credentials, or by one that refuses ours for their time (:func:`app.skew.ahead`).
     """
 
     case: str
@@ -31,6 +33,7 @@ class Scope:
     clock: Clock
     pace: Callable[[str, str], Awaitable[None]]
     used: Callable[[str, str], None] = lambda lease, action: None
+    heard: Callable[[int], None] = lambda ahead_s: None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,7 @@
 """How the screens are shown on this terminal, and what set it: built in, the user's file, environment, flag.
 
-The file is ``ui.toml`` in the configuration directory; a later one of these four wins over an earlier one. An error
-in the file names the file, the key and what to write instead.
+The file is ``ui.toml`` in the configuration directory; a later one of these four wins over an earlier one. An
+error in the file names the file, the key and what to write instead.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal, get_args
 
 import msgspec
 
@@ -31,8 +31,8 @@ _THEMES = ", ".join(f'"{name}"' for name in get_args(Theme))
 class UiOptions(msgspec.Struct, frozen=True):
     """``refresh_s``: seconds between two looks at the read model.
 
-    ``ascii``: only ASCII on the screen; None leaves it to the terminal's locale. ``theme`` "auto" leaves the colours
-    to the terminal. ``low_bandwidth`` paints less: slower countdowns, coarser rates, no curves.
+    ``ascii``: only ASCII on the screen; None leaves it to the terminal's locale. ``theme`` "auto" leaves the
+    colours to the terminal. ``low_bandwidth`` paints less: slower countdowns, coarser rates, no curves.
     """
 
     mouse: bool = True
@@ -51,7 +51,7 @@ class Resolved:
 
 
 def resolve(file: Path, environ: Mapping[str, str], flags: Mapping[str, Any]) -> Resolved:
-    """What holds here. ``flags`` has the fields that were given on the command line. Usage if the file is wrong."""
+    """What holds here. ``flags`` has the fields that the command line gave. Usage if the file is wrong."""
     values: dict[str, Any] = msgspec.structs.asdict(UiOptions())
     by = dict.fromkeys(values, "default")
 
@@ -142,7 +142,9 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
         default=argparse.SUPPRESS,
         help=f"how often the case is read: {FASTEST_S:g} (default) to {SLOWEST_S:g}",
     )
-    group.add_argument("--theme", choices=get_args(Theme), default=argparse.SUPPRESS, help="colours (default: auto)")
+    group.add_argument(
+        "--theme", choices=get_args(Theme), default=argparse.SUPPRESS, help="colours (default: auto)"
+    )
 
 
 def _seconds(text: str) -> float:
@@ -158,4 +160,4 @@ def _seconds(text: str) -> float:
 def given(namespace: argparse.Namespace) -> dict[str, Any]:
     """The fields that flags gave, for :func:`resolve`."""
     known = vars(namespace)
-    return {name: known[name] for name in cast("tuple[str, ...]", UiOptions.__struct_fields__) if name in known}
+    return {name: known[name] for name in UiOptions.__struct_fields__ if name in known}

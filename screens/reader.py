@@ -3,35 +3,54 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+import threading
+from array import array
+from collections.abc import Callable, Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
-from typing import TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
+from app.client import events
+from app.client.events import WholeEvent
 from app.client.feed import Feed
-from app.model import Account, Resource
+from app.client.filtering import Filter
+from app.client.inventory import Held, Inventory, Query, Selection
+from app.model import Account, AccountKey, Resource
 from app.model.view import CaseSnapshot, EventRow
-from screens.present.shelf import AccountKey, Selection, Shelf, build, select
+from screens.present.shelf import Shelf
+from screens.present.slow import Coarse
+
+if TYPE_CHECKING:  # what checks signatures is loaded by the first question that needs it
+    from app.client.proof import EventProof
+    from app.custody.exercise import Exercise
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A snapshot, and its resources in reading order. The shelf stays the same while the inventory does."""
+    """A snapshot, and what things of it are called."""
 
     snapshot: CaseSnapshot
     shelf: Shelf
 
 
 class Reader:
-    """Asks the feed in its own thread. Close it when the screens are gone."""
+    """Asks the feed in its own thread. Close it when the screens are gone. ``coarse``: see
+    :class:`~screens.present.slow.Coarse`."""
 
-    def __init__(self, sqlite: Path) -> None:
+    def __init__(self, sqlite: Path, *, coarse: bool = False) -> None:
         self._feed = Feed(sqlite)
+        self._coarse = Coarse() if coarse else None
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="feed")
-        self._built_from: tuple[Sequence[Resource], Sequence[Account]] = ((), ())
+        self._beside = ThreadPoolExecutor(max_workers=2, thread_name_prefix="record")  # never in the feed's way
+        self._closing = threading.Event()
+        self._inventory = Inventory(self._feed)
+        self._selected = 0
+        self._named: Sequence[Account] = ()
+        self._looked_up: object = None
         self._shelf = Shelf()
 
     async def poll(self) -> Reading | None:
@@ -50,12 +69,74 @@ class Reader:
         """The JSON text of one custody line."""
         return await self._run(lambda: self._feed.event_body(line))
 
-    async def select(self, shelf: Shelf, scope: AccountKey | None, text: str, eligible_only: bool) -> Selection:
-        """Filter a shelf; with 100,000 rows this takes tens of milliseconds."""
-        return await self._run(lambda: select(shelf, scope, text, eligible_only))
+    async def events_at(self, lines: Sequence[int]) -> list[EventRow]:
+        """The custody lines of these numbers, ascending."""
+        return await self._run(lambda: self._feed.ask(lambda db: events.at(db, lines), []))
+
+    async def matching(self, wanted: Filter, after: int, upto: int) -> array[int] | None:
+        """The numbers of the custody lines in that range that a filter lets through, None if it cannot be told now
+        (see :func:`app.client.events.matching`)."""
+        return await self._run(lambda: self._feed.ask(lambda db: events.matching(db, wanted, after, upto), None))
+
+    async def whole_event(self, line: int) -> WholeEvent | None:
+        """One custody line as the read model has it, and what belongs to it."""
+        return await self._run(lambda: self._feed.ask(lambda db: events.whole(db, line), None))
+
+    async def proof(self, case: Path, line: int, shown: WholeEvent | None) -> EventProof | None:
+        """What the record in that case's folder proves of a line; None if the screens are being closed."""
+
+        def prove() -> EventProof | None:
+            from app.client.proof import event_proof
+            from app.custody.exercise import Abandoned
+
+            try:
+                seen = (shown.row, shown.text) if shown is not None else None
+                return event_proof(case, line, seen, stop=self._closing.is_set)
+            except Abandoned:
+                return None
+
+        return await asyncio.get_running_loop().run_in_executor(self._beside, prove)
+
+    async def tamper(self, case: Path, into: Path, now: datetime, stop: Callable[[], bool]) -> Exercise | None:
+        """The tampering exercise (see :func:`app.custody.exercise.tamper`); None once ``stop`` said so."""
+
+        def attempt() -> Exercise | None:
+            from app.custody.exercise import Abandoned, tamper
+
+            try:
+                return tamper(case, into, now=now, stop=lambda: stop() or self._closing.is_set())
+            except Abandoned:
+                return None
+
+        return await asyncio.get_running_loop().run_in_executor(self._beside, attempt)
+
+    async def select(self, query: Query) -> Selection | None:
+        """The rows that a query asks for; None when another was asked for meanwhile. Of 100,000 rows it takes some
+        fifty milliseconds."""
+        self._selected += 1
+        turn = self._selected
+        return await self._run(lambda: self._inventory.select(query) if turn == self._selected else None)
+
+    async def rows(self, rows: Iterable[int]) -> dict[int, Resource]:
+        """The resources of these rows of the inventory."""
+        return await self._run(lambda: self._inventory.rows(rows))
+
+    async def markable(self, query: Query) -> list[int]:
+        """See :meth:`app.client.inventory.Inventory.markable`."""
+        return await self._run(lambda: self._inventory.markable(query))
+
+    async def families(self, rows: Collection[int]) -> tuple[list[Resource], list[Held]]:
+        """See :meth:`app.client.inventory.Inventory.families`."""
+        return await self._run(lambda: self._inventory.families(rows))
+
+    async def resources_named(self, name: str, kind: str | None, account: AccountKey | None) -> list[Resource]:
+        """See :meth:`app.client.inventory.Inventory.named`."""
+        return await self._run(lambda: self._inventory.named(name, kind, account))
 
     def close(self) -> None:
-        """Close the feed and end the thread."""
+        """Close the feed and end the threads; what they still look up is given up."""
+        self._closing.set()
+        self._beside.shutdown(wait=True, cancel_futures=True)
         self._thread.submit(self._feed.close)
         self._thread.shutdown(wait=True, cancel_futures=False)
 
@@ -66,8 +147,12 @@ class Reader:
         snapshot = self._feed.poll()
         if snapshot is None:
             return None
-        resources, accounts = snapshot.resources, snapshot.accounts
-        if resources is not self._built_from[0] or accounts is not self._built_from[1]:
-            self._shelf = build(resources, accounts)
-            self._built_from = (resources, accounts)
-        return Reading(snapshot, self._shelf)
+        if snapshot.accounts is not self._named:
+            self._named = snapshot.accounts
+            self._shelf = replace(self._shelf, names={(one.cloud, one.id): one.name for one in snapshot.accounts})
+        whole = [((one.cloud, one.account), one.target) for one in snapshot.acquisitions if one.kind == "instance"]
+        looked_up = (snapshot.inventory.file, snapshot.inventory.revision, whole)
+        if looked_up != self._looked_up:
+            self._looked_up = looked_up
+            self._shelf = replace(self._shelf, devices=self._inventory.devices(whole) if whole else {})
+        return Reading(self._coarse(snapshot) if self._coarse else snapshot, self._shelf)

@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import os
-import signal
-import threading
+from collections.abc import Sequence
 from pathlib import Path, PurePath
 from typing import Any, ClassVar
 
-from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from app.clock import Clock, SystemClock
 from app.model.view import CaseSnapshot
+from app.ui_options import CALM_REFRESH_S, UiOptions
 from screens.actions import Actions
 from screens.agent_port import Connect
 from screens.base import CaseScreen
@@ -24,20 +21,22 @@ from screens.command.registry import Registry
 from screens.farewell import broken
 from screens.link import Link
 from screens.present.context import Surroundings, stale
-from screens.present.look import Look, choose_look, given_environment
+from screens.present.look import Look
 from screens.present.shelf import Shelf
+from screens.present.slow import ends_soon, only_beat
 from screens.reader import Reader
-from screens.theme import THEMES, choose_theme
+from screens.terminal_app import TerminalApp
 from screens.workbench.screen import WorkbenchScreen
 
 POLL_S = 0.25
 TICK_S = 1.0
 _PING_EVERY_S = 5.0
 _SKEW_S = 5.0
-_HANGUP_S = 3.0
+_SLOW_TICK_S = 5.0
+_NOTICES = 3
 
 
-class Workbench(Actions):
+class Workbench(TerminalApp[str], Actions):
     """The screens of one case. Its return value is the sentence to print after it is gone."""
 
     # The default screen's own sheet is not loaded by Textual, so it stands here.
@@ -46,9 +45,6 @@ class Workbench(Actions):
         Path(__file__).parent / "workbench" / "workbench.tcss",
     ]
     TITLE = "jumpbag"
-    ENABLE_COMMAND_PALETTE = False
-    ALLOW_SELECT = False
-    BINDINGS: ClassVar[list[BindingType]] = [Binding("ctrl+c", "help_quit", "detach", show=False, system=True)]
 
     def __init__(
         self,
@@ -62,25 +58,24 @@ class Workbench(Actions):
         theme: str | None = None,
         comeback: str | None = None,
         registry: Registry = DEFAULT,
+        options: UiOptions | None = None,
+        notices: Sequence[str] = (),
     ) -> None:
-        super().__init__()
+        super().__init__(options or UiOptions(), look=look, theme=theme)
+        self._notices = notices
+        self.poll_s = options.refresh_s if options else POLL_S
         self.registry = registry
         self.case_dir = case_dir
         self.examiner = examiner
         self.comeback = comeback
         self.clock = clock or SystemClock()
-        self.look = look or choose_look(given_environment())
         self.snapshot = CaseSnapshot()
         self.shelf = Shelf()
-        self.reader = Reader(sqlite)
+        self.reader = Reader(sqlite, coarse=self.options.low_bandwidth)
         self.link = Link(connect, examiner, self.clock, self._link_changed)
-        self.animation_level = "none"
         self.set_keymap(dict(registry.changed))
-        for one in THEMES:
-            self.register_theme(one)
-        self.theme = theme or choose_theme(os.environ).name
         self._started = (self.clock.now(), self.clock.monotonic())
-        self._pinged = 0.0
+        self._pinged = self._ticked = 0.0
         self._asked_for_accounts = False
         self.history = History()
 
@@ -88,10 +83,7 @@ class Workbench(Actions):
         return WorkbenchScreen()
 
     def on_mount(self) -> None:
-        loop = asyncio.get_running_loop()
-        for number, handler in ((signal.SIGHUP, self._hang_up), (signal.SIGTERM, self.action_detach)):
-            with contextlib.suppress(ValueError, RuntimeError):  # not the main thread
-                loop.add_signal_handler(number, handler)
+        self.catch_signals()
         self.call_after_refresh(self._begin)
 
     def _begin(self) -> None:
@@ -99,6 +91,16 @@ class Workbench(Actions):
         self.run_worker(self._read(), group="feed")
         self.run_worker(self.link.run(), group="link")
         self.set_interval(TICK_S, self._tick)
+        for notice in self._notices[:_NOTICES]:
+            self.say(self.look.clean(notice, 400), "warning")
+        if len(self._notices) > _NOTICES:
+            self.say(f"{len(self._notices) - _NOTICES} more lines of the keymap were left out.", "warning")
+
+    def leave(self) -> None:
+        self.action_detach()
+
+    def came_in_sight(self) -> None:
+        self._case_changed()
 
     async def on_unmount(self) -> None:
         await self.link.leave()
@@ -120,10 +122,12 @@ class Workbench(Actions):
         while True:
             reading = await self.reader.poll()
             if reading is not None:
+                quiet = self.slow and only_beat(self.snapshot, reading.snapshot)
                 self.snapshot, self.shelf = reading.snapshot, reading.shelf
-                self._case_changed()
+                if not quiet:
+                    self._case_changed()
             self._ask_for_accounts()
-            await asyncio.sleep(POLL_S)
+            await asyncio.sleep(max(self.poll_s, CALM_REFRESH_S) if self.slow else self.poll_s)
 
     def _case_changed(self) -> None:
         if not self.is_running:
@@ -146,42 +150,19 @@ class Workbench(Actions):
     def _tick(self) -> None:
         if not self.is_running:
             return
+        mono = self.clock.monotonic()
+        if self.slow and mono - self._ticked < _SLOW_TICK_S and not ends_soon(self.snapshot, self.clock.now()):
+            return
+        self._ticked = mono
         screen = self.screen
         with self.batch_update():
             for one in self.screen_stack if screen.is_modal else (screen,):
                 if isinstance(one, CaseScreen):
                     one.tick()
-        if stale(self.snapshot, self.clock.now()) or self.snapshot.agent.state == "stopped":
-            mono = self.clock.monotonic()
-            if self.link.state == "attached" and mono - self._pinged >= _PING_EVERY_S:
-                self._pinged = mono
-                self.run_worker(self.link.check(), group="check", exclusive=True)
-
-    @property
-    def fault_of_its_own(self) -> Exception | None:
-        """The exception that ended the screens, if one did."""
-        return self._exception
-
-    def _set_pointer_shape(self, shape: str) -> None:
-        # Textual announces pointer shapes by OSC 22, which some terminals and multiplexers do not know.
-        return
-
-    def _fatal_error(self) -> None:
-        # Textual would print a traceback with the values of all variables. A person gets a sentence instead
-        # (see run); under a test the exception itself is raised.
-        self._close_messages_no_wait()
-
-    def _hang_up(self) -> None:
-        """The terminal is gone: leave as ``q`` does, without ever writing to it again."""
-        silent = os.open(os.devnull, os.O_RDWR)
-        for number in (0, 1, 2):
-            os.dup2(silent, number)
-        os.close(silent)
-        # If the writer thread died on the lost terminal first, leaving in order may hang; then leave anyhow.
-        last = threading.Timer(_HANGUP_S, os._exit, (0,))
-        last.daemon = True
-        last.start()
-        self.action_detach()
+        silent = stale(self.snapshot, self.clock.now()) or self.snapshot.agent.state == "stopped"
+        if silent and self.link.state == "attached" and mono - self._pinged >= _PING_EVERY_S:
+            self._pinged = mono
+            self.run_worker(self.link.check(), group="check", exclusive=True)
 
 
 def run(
@@ -191,16 +172,29 @@ def run(
     examiner: str,
     *,
     clock: Clock | None = None,
-    mouse: bool = True,
     comeback: str | None = None,
+    registry: Registry = DEFAULT,
+    options: UiOptions | None = None,
+    notices: Sequence[str] = (),
 ) -> str | None:
     """Open the screens of a case; returns the sentence to print after leaving.
 
     ``sqlite`` is the read model (it need not exist yet), ``connect`` is called after the first frame,
-    ``comeback`` is the command that opens this case again (``jumpbag`` and its id by default).
+    ``comeback`` is the command that opens this case again (``jumpbag`` and its id by default); ``notices`` are
+    sentences to show first: what of the user's keymap was left out.
     """
-    bench = Workbench(case_dir, sqlite, connect, examiner, clock=clock, comeback=comeback)
-    said = bench.run(mouse=mouse)
+    bench = Workbench(
+        case_dir,
+        sqlite,
+        connect,
+        examiner,
+        clock=clock,
+        comeback=comeback,
+        registry=registry,
+        options=options,
+        notices=notices,
+    )
+    said = bench.run(mouse=bench.options.mouse)
     if bench.return_code and said is None:
         return broken(bench.fault_of_its_own, bench.snapshot, case_dir, bench.look, comeback)
     return said

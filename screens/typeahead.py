@@ -11,15 +11,16 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from textual import events
-from textual.app import App
 from textual.message_pump import MessagePump
+
+from screens.updates import ChangedCellsApp
 
 Result = TypeVar("Result")
 _PASSES = 2  # once for the key itself, once for the messages that its action sent
 _PATIENCE_S = 1.5  # a widget that goes away may take its turn with it
 
 
-class OneKeyAtATime(App[Result], Generic[Result]):
+class OneKeyAtATime(ChangedCellsApp[Result], Generic[Result]):
     """An application whose keys wait for each other."""
 
     def __init__(self) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 
+from app.acquisition.pace import Pace
 from app.acquisition.record import History
 from app.case.readmodel import ReadModel
 from app.clock import Clock, parse_stamp, stamp
@@ -28,6 +29,7 @@ class Board:
         self._clock = clock
         self._rows: dict[str, Acquisition] = {}
         self._steps: dict[str, dict[str, StepRow]] = {}
+        self._paces: dict[str, Pace] = {}
         self._dirty: set[str] = set()
 
     def open(self, acq: str, plan: Plan, items: Sequence[str], **fields: Any) -> None:
@@ -48,7 +50,13 @@ class Board:
         )
         self._steps[acq] = {
             step.id: StepRow(
-                acquisition=acq, id=step.id, title=step.title, call=step.call, effect=step.effect, state="todo"
+                acquisition=acq,
+                id=step.id,
+                title=step.title,
+                call=step.call,
+                effect=step.effect,
+                state="todo",
+                undoes=step.undoes,
             )
             for step in plan.steps
         }
@@ -86,13 +94,21 @@ class Board:
 
     def set(self, acq: str, **fields: Any) -> None:
         """A change that is shown at once."""
-        self._rows[acq] = msgspec.structs.replace(self._rows[acq], **fields)
+        self._change(acq, fields)
         self._write(acq)
 
     def progress(self, acq: str, **fields: Any) -> None:
         """A change that may wait for the next quarter of a second."""
-        self._rows[acq] = msgspec.structs.replace(self._rows[acq], **fields)
+        self._change(acq, fields)
         self._dirty.add(acq)
+
+    def _change(self, acq: str, fields: dict[str, Any]) -> None:
+        row = msgspec.structs.replace(self._rows[acq], **fields)
+        if fields.get("rate") is not None:
+            pace = self._paces.setdefault(acq, Pace())
+            pace.moved(self._clock.monotonic(), row.step_no, fields["rate"])
+            row = msgspec.structs.replace(row, pace=pace.values)
+        self._rows[acq] = row
 
     def step(self, acq: str, step: str, **fields: Any) -> None:
         """A change of one step; its times are now, unless they are given."""

@@ -40,18 +40,17 @@ class Ending:
             if state == "done":
                 outcome = self._complete(history, outcome, refused)
                 state = ended({"ok": "done"}.get(outcome["outcome"], outcome["outcome"]))
-        fault = from_data(outcome["fault"]) if "fault" in outcome else None
-        self._tell(history, attempt, state, fault)
+        self._tell(history, attempt, state, outcome)
         fields = self.told(history)
-        if state == "failed":
-            del fields["step"]  # the row names the step that failed
+        if state == "failed" and "step" not in outcome:
+            del fields["step"]  # the row names where it was
         self._board.set(acq, state=state, rate=None, eta_s=None, percent=None, **fields)
         self._runner.release(history)
         return outcome
 
-    async def _take_back(self, history: History) -> Fault | None:
-        """Run what is owed; the first fault that kept something from being taken back."""
-        refused: Fault | None = None
+    async def _take_back(self, history: History) -> tuple[Step, Fault] | None:
+        """Run what is owed; the first step that could not take something back, and why."""
+        refused: tuple[Step, Fault] | None = None
         for step in self._runner.owed(history):
             target = history.plan.step(step.undoes)
             outcome: Outcome = {"outcome": "ok"}
@@ -60,10 +59,10 @@ class Ending:
             if outcome["outcome"] == "ok" and target.id in history.made:
                 outcome = await self._execution.run(history, step, undoing=True)
             if "fault" in outcome and refused is None:
-                refused = from_data(outcome["fault"])
+                refused = step, from_data(outcome["fault"])
         return refused
 
-    def _complete(self, history: History, outcome: Outcome, refused: Fault | None) -> Outcome:
+    def _complete(self, history: History, outcome: Outcome, refused: tuple[Step, Fault] | None) -> Outcome:
         """Done is done when the signed log says so: every act has its result, every item its seal."""
         acq, plan = history.id, history.plan
         unsealed = [item for item in history.items.values() if item not in self._record.items]
@@ -77,20 +76,25 @@ class Ending:
             if history.items:
                 said += f". What it read is sealed: {', '.join(history.items.values())}"
         fault = Fault(said, next="resume it: what is missing is done")
-        if refused is not None:
-            fault = Fault(
-                f"{said} ({refused.message})",
-                next=f"{refused.next}; then resume it",
-                request_id=refused.request_id,
-                provider_code=refused.provider_code,
-            )
-        return {"outcome": "failed", "fault": fault.data()}
+        if refused is None:
+            return {"outcome": "failed", "fault": fault.data()}
+        step, why = refused
+        fault = Fault(
+            f"{said} ({why.message})",
+            next=f"{why.next}; then resume it",
+            request_id=why.request_id,
+            provider_code=why.provider_code,
+        )
+        return {"outcome": "failed", "fault": fault.data(), "step": step.id}
 
-    def _tell(self, history: History, attempt: int, state: State, fault: Fault | None) -> None:
+    def _tell(self, history: History, attempt: int, state: State, outcome: Outcome) -> None:
         broker = self._runner.desk.broker
         params: dict[str, Any] = {"state": state, "attempt": attempt}
+        fault = from_data(outcome["fault"]) if "fault" in outcome else None
         if fault is not None:
             params["fault"] = {key: value for key, value in fault.data().items() if value}
+            if "step" in outcome:
+                params["fault"]["step"] = outcome["step"]
         if history.leases:
             params["leases"] = [broker.usage(lease) for lease in history.leases]
         self._record.fact(
@@ -112,7 +116,11 @@ class Ending:
         fields: dict[str, Any] = {"step": "stopped"}
         owed = self._runner.owed(history)
         if state == "failed":
-            fault = from_data(history.error or {"code": "fault", "message": "it failed"})
+            error = history.error or {"code": "fault", "message": "it failed"}
+            fault = from_data(error)
+            places = {step.id: place for place, step in enumerate(steps, 1)}
+            if (place := places.get(error.get("step", ""))) is not None:
+                fields |= {"step": steps[place - 1].title, "step_no": place}
             fields |= {"error": fault.message, "next": fault.next or "resume it when the cause is mended"}
             if owed:
                 fields["next"] += "; or cancel it: that takes back what is shared or only for transport"

@@ -17,7 +17,7 @@ import msgspec
 from app.acquisition.sealed import SealedEvidence
 from app.case.folder import CaseFolder
 from app.case.readmodel import ReadModel
-from app.clock import Clock, parse_stamp, stamp
+from app.clock import Clock, stamp
 from app.custody import Entry, Ledger
 from app.custody.record import Seal
 from app.faults import Fault
@@ -176,6 +176,12 @@ class Record:
         handler = getattr(self, "_on_" + body["op"].replace(".", "_"), None)
         if handler is not None:
             handler(body)
+        for watcher in self._watchers:
+            watcher(body)
+
+    def watch(self, watcher: Callable[[dict[str, Any]], None]) -> None:
+        """Call this with the body of every event from now on: those that :meth:`load` reads, then new ones."""
+        self._watchers.append(watcher)
 
     def _on_case_open(self, body: dict[str, Any]) -> None:
         self.settings_sha256 = body["params"]["case_toml_sha256"]

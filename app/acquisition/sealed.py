@@ -21,8 +21,8 @@ _NO_OUTCOME = "the agent ended before this check did"
 class SealedEvidence:
     """Built by reading the log from its first line on; every event is given to it once.
 
-    ``items`` and ``checks`` are by evidence id. A check whose intent has no outcome yet reads as stopped: whether it
-    runs in this very process only the process knows.
+    ``items`` and ``checks`` are by evidence id. A check whose intent has no outcome yet reads as stopped: whether
+    it runs at this moment only the process that runs it knows.
     """
 
     def __init__(self, evidence: Path) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
@@ -18,6 +19,9 @@ from app.faults import Fault, Refused, Usage
 from app.model import ENDED, Plan, State
 
 log = logging.getLogger("jumpbag.acquisition")
+
+Consent = Callable[[str], None]
+"""Asked right before something is approved or started, with what that is; raises Refused where it may not be."""
 
 
 class Acquisitions:
@@ -37,10 +41,17 @@ class Acquisitions:
 
     # -- what users ask for ------------------------------------------------------------------------
 
-    async def start(self, plan: Plan, actor: str, reason: str) -> str:
-        """Record the approval, queue the acquisition, return its id."""
+    async def start(
+        self, plan: Plan, actor: str, reason: str, consent: Consent, batch: dict[str, int] | None = None
+    ) -> str:
+        """Record the approval, queue the acquisition, return its id.
+
+        ``batch``: which of how many that were approved together it is, {"of", "no"}.
+        """
+        target = plan.target
+        consent(f"{plan.kind} {target.id} in {target.account}, route {plan.route}, plan {plan_text(plan)[1]}")
         acq = self._record.next_id("A")
-        self._approve(acq, plan, actor, reason)
+        self._approve(acq, plan, actor, reason, batch)
         await self._begin(acq, plan, actor)
         return acq
 
@@ -58,7 +69,7 @@ class Acquisitions:
         self._board.open(acq, plan, list(items.values()))
         await self._enqueue(acq)
 
-    def _approve(self, acq: str, plan: Plan, actor: str, reason: str) -> None:
+    def _approve(self, acq: str, plan: Plan, actor: str, reason: str, batch: dict[str, int] | None = None) -> None:
         text, digest = plan_text(plan)
         until = self._clock.now() + timedelta(seconds=self._record.case.settings.agent.approval_seconds)
         self._record.fact(
@@ -77,10 +88,11 @@ class Acquisitions:
                 "scope": f"{acq}: {plan.kind} {plan.target.id}",
                 "valid_until": stamp(until),
             },
-            params={"reason": reason, "plan": text, "plan_sha256": digest},
+            params={"reason": reason, "plan": text, "plan_sha256": digest, **({"batch": batch} if batch else {})},
         )
 
     async def pause(self, acq: str, actor: str, reason: str) -> str:
+        """Stop for now; it needs no consent."""
         history, control = self._known(acq)
         if history.finished or history.wish == "cancel":
             raise Refused(f"{acq} has ended", next="nothing to pause")
@@ -92,8 +104,12 @@ class Acquisitions:
             self._board.set(acq, state="paused", rate=None, eta_s=None)
         return self._board.row(acq).state
 
-    async def resume(self, acq: str, actor: str, reason: str) -> str:
-        """Go on: after a pause, a failure, an interruption, or now rather than later with credentials."""
+    async def resume(self, acq: str, actor: str, reason: str, consent: Consent) -> str:
+        """Go on: after a pause, a failure, an interruption, or now rather than later with credentials.
+
+        What was approved goes on whether or not the case is read-only, so ``consent`` is asked only where this
+        approves: an approval that has ended, and an acquisition that was approved and never started.
+        """
         history, control = self._known(acq)
         if history.finished in ("done", "cancelled") or history.wish == "cancel":
             owes = history.wish == "cancel" and self._ending.owes(history)
@@ -101,7 +117,9 @@ class Acquisitions:
                 f"to take back what is left of it, cancel {acq} again" if owes else "plan a new acquisition"
             )
             raise Refused(f"{acq} is {history.finished or 'being cancelled'}", next=what_next)
+        again = f"{acq}: {history.plan.kind} {history.plan.target.id}"
         if history.attempt == 0:  # the agent ended between the approval and the start
+            consent(f"{again}, which never started")
             if not self._gates.approved(history):
                 self._approve(acq, history.plan, actor, reason or "approved again to start")
             await self._begin(acq, history.plan, actor)
@@ -112,9 +130,10 @@ class Acquisitions:
         if history.running and not control.stopped:
             return self._board.row(acq).state
         if not self._gates.approved(history):
+            consent(f"{again}, whose approval ended {history.valid_until}")
             self._approve(acq, history.plan, actor, reason or "approved again to go on")
-        again = history.finished is not None
-        attempt = history.attempt + 1 if again else history.attempt
+        anew = history.finished is not None
+        attempt = history.attempt + 1 if anew else history.attempt
         self._record.fact(
             "acquisition.resume",
             f"{actor} resumed {acq}.",
@@ -122,7 +141,7 @@ class Acquisitions:
             acq=acq,
             params={"reason": reason, "attempt": attempt},
         )
-        if again:
+        if anew:
             self._gates.renew(acq)
             self._board.set(acq, state="queued", error=None, next=None)
             await self._enqueue(acq)
@@ -132,7 +151,10 @@ class Acquisitions:
         return self._board.row(acq).state
 
     async def cancel(self, acq: str, actor: str, reason: str) -> str:
-        """Stop, and take back what is in force. Said again, it tries again; said while that waits, it gives up."""
+        """Stop, and take back what is in force. Said again, it tries again; said while that waits, it gives up.
+
+        It needs nobody's consent: taking back must always be possible, also while the case is read-only.
+        """
         history, control = self._known(acq)
         owes = self._ending.owes(history)
         if history.finished == "done" or (history.finished == "cancelled" and not owes):

@@ -64,6 +64,7 @@ async def _serve(path: Path, ready_fd: int, passphrase: str | None) -> int:
     await server.open()
     _tell(ready_fd, {"ready": agent.status()})
     await agent.done.wait()
+    agent.window.shut()  # nothing is approved any more, whatever is still under way
     await server.close()
     await agent.close()
     os.close(lock)

@@ -19,11 +19,14 @@ from app.acquisition.desk import Desk
 from app.acquisition.ending import Ending
 from app.acquisition.execution import Execution
 from app.acquisition.gates import Gates
-from app.acquisition.record import Record
+from app.acquisition.record import AGENT, Record
 from app.acquisition.service import Acquisitions
 from app.acquisition.steps import StepRunner
 from app.agent import recover
+from app.agent.arming import WriteWindow
 from app.agent.browse import Browse
+from app.agent.checks import Checks
+from app.agent.guides import Guides
 from app.agent.planning import Planning
 from app.agent.process import survives_logout
 from app.case.folder import CaseFolder
@@ -32,9 +35,11 @@ from app.clock import Clock, stamp
 from app.credentials.broker import Broker
 from app.custody import Ledger, Signer
 from app.custody import load as load_key
+from app.custody.host import clock_state
 from app.faults import Fault, Refused, SigningLocked, Usage
+from app.guided.load import Library, sources
+from app.guided.load import load as load_playbooks
 from app.locations import Locations
-from app.model import Plan
 from app.model.view import AgentFacts, CaseFacts
 from app.pacing import Pacer
 from app.ports import Provider, Scope
@@ -64,13 +69,19 @@ class CaseAgent:
         self._try_again = asyncio.Event()
         self._news = asyncio.Event()
         self._watching = False
+        self._skew: int | None = None
         self.done = asyncio.Event()
+        self.stopped_by = AGENT
+        """Who asked it to stop."""
         self.survives = survives_logout()
+        self.window = WriteWindow(clock, self._fact, self.beat)
         self.record: Record | None = None
         self.broker: Broker
         self.browse: Browse
         self.acquisitions: Acquisitions
-        self._planning: Planning
+        self.checks: Checks
+        self.guides: Guides
+        self.planning: Planning
         self._model: ReadModel
 
     # -- opening ------------------------------------------------------------------------------------
@@ -96,6 +107,7 @@ class CaseAgent:
             on_append=lambda line, body, text: listener[0](line, body, text) if listener else None,
         )
         record = Record(ledger, self.case, self._model, self.clock)
+        self.guides = Guides(record, self._model, self._library)
         record.load()
         if record.settings_sha256 != self.case.toml_sha256:
             ledger.close()
@@ -113,6 +125,10 @@ class CaseAgent:
         self.record = record
         self.beat()
 
+    def _library(self) -> Library:
+        """The playbooks there are now."""
+        return load_playbooks(sources(self.case, self._locations).directories)
+
     async def _come_up(self) -> None:
         """Providers, recovery, engine: beside the socket, which answers already."""
         from app.acquisition.engine import Engine  # imports take half a second: not before the first answer
@@ -126,12 +142,12 @@ class CaseAgent:
             self.clock,
             Pacer(self.clock),
             lambda lease, action: holder[0].count(lease, action),
+            self._heard,
         )
         providers = await self._opened(scope)
         self.broker = Broker({name: p.identity for name, p in providers.items()}, record, self._model, self.clock)
         holder.append(self.broker)
         self.browse = Browse(providers, self.broker, record, self._model, self.clock)
-        self._planning = Planning(case, self.browse, providers, self.clock)
         board = self._board = Board(self._model, self.clock)
         gates = Gates(board, self.clock)
         work = self._locations.work(case.log)
@@ -143,6 +159,8 @@ class CaseAgent:
         ending = Ending(record, board, runner, execution)
         engine = Engine(case.engine, case.log, execution.steps, execution.execute, ending.finish)
         self.acquisitions = Acquisitions(record, board, gates, ending, engine, self.clock)
+        self.checks = Checks(record, self._model, self.clock)
+        self.planning = Planning(case, self.browse, providers, self.acquisitions, self.window, self.clock)
         self.acquisitions.restore()
         self._engine = engine
         await engine.launch()
@@ -228,15 +246,30 @@ class CaseAgent:
         """The heartbeat in the read model: a screen that misses it says so."""
         state: Literal["stopped", "detached", "session"]
         state = "stopped" if stopped else "detached" if self.survives else "session"
+        kernel = clock_state()
         self._model.fact(
             "agent",
             AgentFacts(
                 pid=os.getpid(),
                 state=state,
                 beat=stamp(self.clock.now()),
+                armed_until=self.window.until,
+                armed_by=self.window.by,
+                clock_synced=None if kernel["max_err_us"] is None else kernel["sync"],
+                skew_s=self._skew,
                 problem=self._unwritten or self._problem,
             ),
         )
+
+    def _heard(self, ahead_s: int) -> None:
+        """A cloud's clock is so far ahead of this one."""
+        if ahead_s != self._skew:
+            self._skew = ahead_s
+            self.beat()
+
+    def _fact(self, op: str, summary: str, *, actor: str = AGENT, **members: Any) -> object:
+        assert self.record is not None
+        return self.record.fact(op, summary, actor=actor, **members)
 
     def status(self) -> dict[str, Any]:
         """What ``agent status`` prints."""
@@ -261,22 +294,27 @@ class CaseAgent:
             await self.clock.sleep(1.0)
             now = self.clock.monotonic()
             self._bounds(now)
-            try:
-                if self._ready.is_set():
-                    self.broker.tick()
-                    self._catch_up()
-                self._unwritten = None
-            except Fault as fault:  # the record cannot be written now: said, and tried again
-                self._unwritten = fault.message
-            except Exception:
-                log.exception("in the agent's pulse")
+            unwritten = None
+            for work in (self.window.tick, self._tick):
+                try:
+                    work()
+                except Fault as fault:  # the record cannot be written now: said, and tried again
+                    unwritten = fault.message
+                except Exception:
+                    log.exception("in the agent's pulse")
+            self._unwritten = unwritten
             if self.record is not None and now - beaten >= _BEAT_S:
                 self.beat()
                 beaten = now
 
+    def _tick(self) -> None:
+        if self._ready.is_set():
+            self.broker.tick()
+            self._catch_up()
+
     def _bounds(self, now: float) -> None:
         bounds, up = self.case.settings.agent, self._ready.is_set()
-        if self.acquisitions.busy() if up else self._unfinished():
+        if self.acquisitions.busy() or self.checks.busy if up else self._unfinished():
             self._touched = now
         if now - self._born > bounds.max_lifetime or now - self._touched > bounds.idle_exit:
             self.done.set()
@@ -292,27 +330,13 @@ class CaseAgent:
         self.record.repaint()
         self._board.repaint()
         self.broker.repaint()
+        self.checks.repaint()
+        self.guides.repaint()
         self._facts()
 
     def _unfinished(self) -> int:
         """How many acquisitions go on once everything is up."""
         return sum(history.running for history in self.record.histories.values()) if self.record else 0
-
-    # -- plans ---------------------------------------------------------------------------------------
-
-    async def plan(self, kind: str, target: str, route: str, lock_days: int, actor: str) -> tuple[Plan, str]:
-        """A fresh plan for a target, and its digest. Changes nothing."""
-        await self.ready()
-        return await self._planning.plan(kind, target, route, lock_days, actor)
-
-    async def acquire(
-        self, kind: str, target: str, route: str, lock_days: int, reason: str, digest: str | None, actor: str
-    ) -> dict[str, Any]:
-        """Approve and start. With ``digest``: exactly the plan that was shown, or nothing."""
-        await self.ready()
-        return await self._planning.acquire(
-            self.acquisitions, kind, target, route, lock_days, reason, digest, actor
-        )
 
     # -- the end ---------------------------------------------------------------------------------------
 
@@ -323,13 +347,15 @@ class CaseAgent:
         up = self._ready.is_set()
         if up:
             self.acquisitions.stop()
+            await self.checks.close()
             await self._settle()
         for task in list(self._tasks):
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
         going = [history.id for history in self.record.histories.values() if history.running]
         said = f" Unfinished: {', '.join(going)}." if going else ""
-        self.record.fact("agent.stop", f"The agent stops.{said}")
+        self.window.shut()
+        self.record.fact("agent.stop", f"The agent stops.{said}", actor=self.stopped_by)
         self.beat(stopped=True)
         if up:
             self.broker.forget()

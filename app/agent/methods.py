@@ -8,16 +8,23 @@ from typing import Any
 
 import msgspec
 
+from app.agent.arming import LONGEST
 from app.agent.case_agent import CaseAgent
+from app.agent.check_methods import check_methods
+from app.agent.guide_methods import guide_methods
+from app.agent.planning import Asked
 from app.agent.server import Handler, Peer
 from app.custody import verify
-from app.faults import Usage
+from app.faults import AgentGone, Usage
+
+_MINUTES = 15
+"""How long a write window is unless somebody says."""
 
 
 def methods(agent: CaseAgent) -> tuple[dict[str, Handler], Callable[[Peer], None]]:
     """Every method by name, and what to do when a peer is gone. Parameters are checked here."""
 
-    def actor(peer: Peer, params: dict[str, Any]) -> str:
+    def actor(peer: Peer) -> str:
         return peer.examiner or agent.case.settings.examiner.id
 
     async def status(peer: Peer, params: dict[str, Any]) -> Any:
@@ -34,10 +41,12 @@ def methods(agent: CaseAgent) -> tuple[dict[str, Handler], Callable[[Peer], None
     async def attach(peer: Peer, params: dict[str, Any]) -> Any:
         record = await agent.ready()
         examiner = _text(params, "examiner")
-        if examiner != agent.case.settings.examiner.id:
-            raise Usage(f"{examiner!r} is not an examiner of this case", next="the roster is in case.toml")
-        peer.examiner, peer.attached = examiner, True
+        agent.case.settings.examiner.check(examiner)
+        if peer.gone:
+            raise AgentGone("the connection is closed", next="attach again")
+        left(peer)
         record.fact("session.attach", f"{examiner} opened the case in the terminal.", actor=examiner)
+        peer.examiner, peer.attached = examiner, True
         return agent.status()
 
     async def detach(peer: Peer, params: dict[str, Any]) -> Any:
@@ -47,13 +56,28 @@ def methods(agent: CaseAgent) -> tuple[dict[str, Handler], Callable[[Peer], None
     def left(peer: Peer) -> None:
         if peer.attached and agent.record is not None:
             peer.attached = False
-            name = peer.examiner or "examiner"
+            agent.window.left(peer)
+            name = actor(peer)
             agent.record.fact("session.detach", f"{name} left the terminal; the agent goes on.", actor=name)
+
+    async def arm(peer: Peer, params: dict[str, Any]) -> Any:
+        await agent.ready()
+        minutes = params.get("minutes", _MINUTES)
+        if not isinstance(minutes, int) or isinstance(minutes, bool) or not 1 <= minutes <= LONGEST:
+            raise Usage("a write window of that length is not possible", next=f"give 1 to {LONGEST} whole minutes")
+        if not peer.attached:  # a connection that nobody sits before could hold it open unseen
+            raise Usage("only an attached session opens a write window", next="open the case in the UI")
+        return {"armed_until": agent.window.open(peer, actor(peer), minutes, _words(params, "reason"))}
+
+    async def disarm(peer: Peer, params: dict[str, Any]) -> Any:
+        await agent.ready()
+        agent.window.close("asked", actor(peer))
+        return {"armed_until": None}
 
     async def refresh(peer: Peer, params: dict[str, Any]) -> Any:
         await agent.ready()
         scope, wanted = _text(params, "scope"), params.get("accounts")
-        who = actor(peer, params)
+        who = actor(peer)
         if scope == "accounts":
             work = _accounts(agent, who)
         elif scope == "resources":
@@ -71,47 +95,54 @@ def methods(agent: CaseAgent) -> tuple[dict[str, Handler], Callable[[Peer], None
 
     async def readiness(peer: Peer, params: dict[str, Any]) -> Any:
         await agent.ready()
-        found = await agent.browse.readiness(actor(peer, params))
+        found = await agent.browse.readiness(actor(peer))
         return [{"check": r.check, "ok": r.ok, "detail": r.detail, "fix": r.fix} for r in found]
 
     async def plan(peer: Peer, params: dict[str, Any]) -> Any:
-        made, digest = await agent.plan(
-            _text(params, "kind"),
-            _text(params, "target"),
-            params.get("route") or "auto",
-            _days(params),
-            actor(peer, params),
-        )
+        await agent.ready()
+        made, digest = await agent.planning.plan(_asked(params), actor(peer))
         return {"plan": msgspec.to_builtins(made), "digest": digest}
 
     async def acquire(peer: Peer, params: dict[str, Any]) -> Any:
-        return await agent.acquire(
-            _text(params, "kind"),
-            _text(params, "target"),
-            params.get("route") or "auto",
-            _days(params),
-            params.get("reason") or "",
-            params.get("digest"),
-            actor(peer, params),
-        )
+        asked, reason, armed = _asked(params), _words(params, "reason"), params.get("arm") is True
+        await agent.ready()
+        return await agent.planning.acquire(asked, params.get("digest"), reason, actor(peer), armed)
+
+    async def batch(peer: Peer, params: dict[str, Any]) -> Any:
+        plans = params.get("plans")
+        if not isinstance(plans, list) or not all(isinstance(one, dict) for one in plans):
+            raise Usage("the parameter plans is not a list of plans")
+        wanted = [(_asked(one), _text(one, "digest")) for one in plans]
+        await agent.ready()
+        return await agent.planning.batch(wanted, _words(params, "reason"), actor(peer))
 
     async def pause(peer: Peer, params: dict[str, Any]) -> Any:
-        return await _steer(agent, "pause", peer, params)
+        await agent.ready()
+        acq = _text(params, "acquisition")
+        state = await agent.acquisitions.pause(acq, actor(peer), _words(params, "reason"))
+        return {"acquisition": acq, "state": state}
 
     async def resume(peer: Peer, params: dict[str, Any]) -> Any:
-        return await _steer(agent, "resume", peer, params)
+        await agent.ready()
+        acq, who, reason = _text(params, "acquisition"), actor(peer), _words(params, "reason")
+        with agent.window.consent(params.get("arm") is True, who, reason) as consent:
+            state = await agent.acquisitions.resume(acq, who, reason, consent)
+        return {"acquisition": acq, "state": state}
 
     async def cancel(peer: Peer, params: dict[str, Any]) -> Any:
-        return await _steer(agent, "cancel", peer, params)
+        await agent.ready()
+        acq = _text(params, "acquisition")
+        state = await agent.acquisitions.cancel(acq, actor(peer), _words(params, "reason"))
+        return {"acquisition": acq, "state": state}
 
     async def revoke(peer: Peer, params: dict[str, Any]) -> Any:
         await agent.ready()
-        lease, who = _text(params, "lease"), actor(peer, params)
+        lease, who = _text(params, "lease"), actor(peer)
         acq = agent.broker.acquisition_of(lease)
         if acq is not None:
             await agent.acquisitions.let_go(acq, lease, who)
-        agent.broker.revoke(lease, who, params.get("reason") or "on request")
-        return {"lease": params["lease"], "state": "revoked"}
+        agent.broker.revoke(lease, who, _words(params, "reason") or "on request")
+        return {"lease": lease, "state": "revoked"}
 
     async def check(peer: Peer, params: dict[str, Any]) -> Any:
         found = await asyncio.to_thread(verify, agent.case.path, log_only=bool(params.get("log_only", False)))
@@ -119,6 +150,7 @@ def methods(agent: CaseAgent) -> tuple[dict[str, Handler], Callable[[Peer], None
 
     async def stop(peer: Peer, params: dict[str, Any]) -> Any:
         told = agent.status()
+        agent.stopped_by = actor(peer)
         agent.done.set()
         return told
 
@@ -131,13 +163,18 @@ def methods(agent: CaseAgent) -> tuple[dict[str, Handler], Callable[[Peer], None
         "inventory.refresh": refresh,
         "readiness": readiness,
         "plan": plan,
+        "session.arm": arm,
+        "session.disarm": disarm,
         "acquire": acquire,
+        "acquire.batch": batch,
         "acquisition.pause": pause,
         "acquisition.resume": resume,
         "acquisition.cancel": cancel,
         "lease.revoke": revoke,
         "verify": check,
         "stop": stop,
+        **check_methods(agent),
+        **guide_methods(agent),
     }
 
     def touching(handler: Handler) -> Handler:
@@ -155,19 +192,23 @@ async def _accounts(agent: CaseAgent, who: str) -> list[str]:
     return []
 
 
-async def _steer(agent: CaseAgent, verb: str, peer: Peer, params: dict[str, Any]) -> Any:
-    await agent.ready()
-    acq = _text(params, "acquisition")
-    who = peer.examiner or agent.case.settings.examiner.id
-    state = await getattr(agent.acquisitions, verb)(acq, who, params.get("reason") or "")
-    return {"acquisition": acq, "state": state}
-
-
 def _text(params: dict[str, Any], name: str) -> str:
     value = params.get(name)
     if not isinstance(value, str) or not value:
         raise Usage(f"the parameter {name} is missing")
     return value
+
+
+def _words(params: dict[str, Any], name: str) -> str:
+    """Words that need not be there."""
+    value = params.get(name) or ""
+    if not isinstance(value, str):
+        raise Usage(f"the parameter {name} is not text")
+    return value
+
+
+def _asked(params: dict[str, Any]) -> Asked:
+    return Asked(_text(params, "kind"), _text(params, "target"), _words(params, "route") or "auto", _days(params))
 
 
 def _days(params: dict[str, Any]) -> int:

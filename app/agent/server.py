@@ -21,13 +21,17 @@ _LINE_LIMIT = 1 << 20
 
 
 class Peer:
-    """One connection; ``examiner`` is set when it attaches as a user interface."""
+    """One connection; ``examiner`` is set when it attaches as a user interface.
+
+    ``gone``: it is closed; a request that came before may still be under way.
+    """
 
     def __init__(self, uid: int, pid: int) -> None:
         self.uid = uid
         self.pid = pid
         self.examiner: str | None = None
         self.attached = False
+        self.gone = False
         self.ssh_client: str | None = None
 
 
@@ -85,6 +89,7 @@ class Server:
             self.connections -= 1
             self._writers.discard(writer)
             writer.close()
+            peer.gone = True
             self._gone(peer)
 
     async def _answer(self, peer: Peer, line: bytes, writer: asyncio.StreamWriter) -> None:

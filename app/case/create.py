@@ -12,10 +12,9 @@ from typing import Any
 import tomli_w
 
 from app import config
-from app.case.folder import CaseFolder, check_id, read
+from app.case.folder import CaseFolder, free, read
 from app.clock import Clock, SystemClock, stamp
 from app.custody import Ledger, create_key
-from app.faults import Usage
 from app.locations import Locations, private_directory
 
 _PATHS = ("credentials_file", "config_file", "ca_bundle")
@@ -51,9 +50,11 @@ def create(
     table: dict[str, Any] = config.read_table(source) if source else {}
     settings = config.check(table, str(source or "defaults"))
     private_directory(cases)
+    evidence = _evidence(evidence_dir, settings, case_id)
+    if evidence is not None:  # before the case is there: a path that cannot be made leaves nothing behind
+        evidence.mkdir(mode=0o700, parents=True, exist_ok=True)
     signer = create_key(private_directory(locations.keys), settings.signing.protection, passphrase)
     log = str(uuid.uuid4())
-    evidence = _evidence(evidence_dir, settings, case_id)
     document = _document(table, settings, source)
     document["case"] = {
         "id": case_id,
@@ -65,11 +66,12 @@ def create(
         "organization": settings.case.organization,
         "evidence_dir": str(evidence) if evidence else "evidence",
     }
-    document["roster"] = {settings.examiner.id: ""}
+    document["roster"] = dict.fromkeys(settings.examiner.everyone, "")
     text = tomli_w.dumps(document).encode()
     path.mkdir(mode=0o700)
     _write_durably(path / "case.toml", text)
-    (evidence or path / "evidence").mkdir(mode=0o700, parents=True, exist_ok=True)
+    if evidence is None:
+        (path / "evidence").mkdir(mode=0o700)
     ledger = Ledger.create(
         path,
         case_id=case_id,
@@ -83,14 +85,6 @@ def create(
     return Created(read(path), signer.fingerprint)
 
 
-def free(case_id: str, cases: Path) -> Path:
-    """Where that case would be made; Usage if it is no case id, or taken."""
-    path = cases / check_id(case_id)
-    if path.exists():
-        raise Usage(f"{path} is there already", next=f"choose another id, or open it with `jumpbag {case_id}`")
-    return path
-
-
 def _evidence(chosen: Path | None, settings: config.Config, case_id: str) -> Path | None:
     """Bags of a case share one directory with no other case."""
     if chosen is not None:
@@ -102,7 +96,8 @@ def _evidence(chosen: Path | None, settings: config.Config, case_id: str) -> Pat
 
 def _document(table: dict[str, Any], settings: config.Config, source: Path | None) -> dict[str, Any]:
     document = {name: dict(value) for name, value in table.items() if name != "case"}
-    document["examiner"] = {"id": settings.examiner.id}
+    others = list(settings.examiner.everyone[1:])
+    document["examiner"] = {"id": settings.examiner.id, **({"roster": others} if others else {})}
     document["signing"] = {"protection": settings.signing.protection}
     if "aws" in document and source is not None:
         for name in _PATHS:

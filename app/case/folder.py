@@ -75,6 +75,14 @@ def check_id(case_id: str) -> str:
     return case_id
 
 
+def free(case_id: str, cases: Path) -> Path:
+    """Where that case would be made; Usage if it is no case id, or taken."""
+    path = cases / check_id(case_id)
+    if path.exists():
+        raise Usage(f"{path} is there already", next=f"choose another id, or open it with `jumpbag {case_id}`")
+    return path
+
+
 def find(reference: str, locations: Locations, cases: Path | None = None) -> CaseFolder:
     """The case of that id in the cases directory, or at that path; Usage if there is none."""
     directory = cases or locations.cases

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import secrets
 import sqlite3
+import zlib
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from importlib.resources import files
@@ -11,6 +13,7 @@ from typing import Any
 
 import msgspec
 
+from app.case import inventory_rows
 from app.model import Account, Acquisition, EvidenceItem, Lease, Resource
 from app.model.view import AgentFacts, CaseFacts, CustodyFacts, EvidenceCheck, GuideRun, Scan, StepRow
 
@@ -29,9 +32,21 @@ class ReadModel:
         self._db.execute("PRAGMA journal_mode=WAL")
         self._db.execute("PRAGMA synchronous=OFF")
         self._db.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
-        self._db.executescript(files("app.case").joinpath("schema.sql").read_text("utf-8"))
+        self._make(files("app.case").joinpath("schema.sql").read_text("utf-8"))
         self._depth = 0
         self.behind = False
+
+    def _make(self, schema: str) -> None:
+        """The tables, empty where the file has those of another version: nothing in it is original."""
+        version = zlib.crc32(schema.encode()) & 0x7FFFFFFF
+        if self._db.execute("PRAGMA user_version").fetchone()[0] != version:
+            names = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+            for (name,) in self._db.execute(names).fetchall():
+                self._db.execute('DROP TABLE "{}"'.format(name.replace('"', '""')))
+            self._db.execute(f"PRAGMA user_version = {version}")
+        self._db.executescript(schema)
+        # Rows of a file that was made anew are not those of the file before, though they have the same numbers.
+        self._db.execute("INSERT OR IGNORE INTO revision VALUES ('file', ?)", (secrets.randbits(62),))
 
     @contextmanager
     def batch(self) -> Iterator[None]:
@@ -115,25 +130,16 @@ class ReadModel:
             self._touch("scans")
 
     def resources(self, scan: str, resources: Iterable[Resource]) -> None:
-        """Add or replace resources seen by the scan of that name."""
+        """Add or replace resources seen by the scan of that name. What it sees unchanged is no change."""
         with self.batch():
-            self._db.executemany(
-                "INSERT OR REPLACE INTO resource VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                [
-                    (r.cloud, r.account, r.region, r.kind, r.id, r.name, int(r.eligible), scan, _json(r))
-                    for r in resources
-                ],
-            )
-            self._touch("resources")
+            if inventory_rows.write(self._db, scan, resources):
+                self._touch("resources")
 
     def forget_resources(self, cloud: str, account: str, region: str, *, keep_scan: str) -> None:
         """Drop what the newest complete scan of that account and region did not see."""
         with self.batch():
-            self._db.execute(
-                "DELETE FROM resource WHERE cloud = ? AND account = ? AND region = ? AND scan != ?",
-                (cloud, account, region, keep_scan),
-            )
-            self._touch("resources")
+            if inventory_rows.forget(self._db, cloud, account, region, keep_scan):
+                self._touch("resources")
 
     def lease(self, lease: Lease) -> None:
         with self.batch():
@@ -177,7 +183,7 @@ class ReadModel:
         view = body or {}
         with self.batch():
             self._db.execute(
-                "INSERT OR REPLACE INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                "INSERT OR REPLACE INTO event VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     line,
                     view.get("seq"),
@@ -186,6 +192,8 @@ class ReadModel:
                     view.get("phase", ""),
                     (view.get("actor") or {}).get("id", ""),
                     view.get("acq"),
+                    view.get("item"),
+                    view.get("lease"),
                     view.get("summary", "not an event: a fragment of an interrupted write"),
                     text,
                 ),

@@ -10,9 +10,18 @@ CREATE TABLE IF NOT EXISTS scan (
   state TEXT NOT NULL, found INTEGER NOT NULL, error TEXT, at TEXT NOT NULL,
   PRIMARY KEY (cloud, account, region)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS resource (
+  row INTEGER PRIMARY KEY AUTOINCREMENT,  -- of this resource as long as it is there, and of no other after it
   cloud TEXT NOT NULL, account TEXT NOT NULL, region TEXT NOT NULL, kind TEXT NOT NULL, id TEXT NOT NULL,
-  name TEXT NOT NULL, eligible INTEGER NOT NULL, scan TEXT NOT NULL, body TEXT NOT NULL,
-  PRIMARY KEY (cloud, account, region, kind, id)) WITHOUT ROWID;
+  scan TEXT NOT NULL, body TEXT NOT NULL,
+  UNIQUE (cloud, account, region, kind, id));
+-- What lists order and filter by, apart from the bodies so that a scan of it is short; see inventory_rows.py.
+CREATE TABLE IF NOT EXISTS listing (
+  row INTEGER PRIMARY KEY, place TEXT NOT NULL, parent INTEGER, owner TEXT NOT NULL, region TEXT NOT NULL,
+  kind TEXT NOT NULL, id TEXT NOT NULL, name TEXT NOT NULL, state TEXT NOT NULL, size INTEGER,
+  eligible INTEGER NOT NULL, holder TEXT, device TEXT NOT NULL, tags TEXT NOT NULL, words TEXT NOT NULL);
+CREATE INDEX IF NOT EXISTS listing_place ON listing (place, parent);
+CREATE INDEX IF NOT EXISTS listing_owner ON listing (owner, eligible);
+CREATE INDEX IF NOT EXISTS listing_holder ON listing (owner, holder, region) WHERE holder IS NOT NULL;
 CREATE TABLE IF NOT EXISTS lease (id TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS acquisition (id TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS step (
@@ -22,6 +31,6 @@ CREATE TABLE IF NOT EXISTS item (id TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOU
 CREATE TABLE IF NOT EXISTS evidence_check (item TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS guide (id TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS event (
-  line INTEGER PRIMARY KEY, seq INTEGER, ts TEXT, op TEXT, phase TEXT, actor TEXT, acq TEXT, summary TEXT,
-  body TEXT NOT NULL);
+  line INTEGER PRIMARY KEY, seq INTEGER, ts TEXT, op TEXT, phase TEXT, actor TEXT, acq TEXT, item TEXT, lease TEXT,
+  summary TEXT, body TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS event_acq ON event (acq, line);

@@ -29,7 +29,7 @@ def acquire(session: Session) -> int:
             made, digest = await ask(session, client)
             _agreed(session, made, names_of(Feed(case.read_model)))
             told = await client.call(
-                "acquire", {**wanted(session), "reason": options.reason or "", "digest": digest}
+                "acquire", {**wanted(session), "reason": options.reason or "", "digest": digest, "arm": True}
             )
             if not options.wait:
                 if session.json:
@@ -221,7 +221,10 @@ def steer(session: Session) -> int:
 
     async def work() -> int:
         async with session.agent() as (_, client):
-            told = await client.call(f"acquisition.{verb}", {"acquisition": session.options.acquisition})
+            asked: dict[str, Any] = {"acquisition": session.options.acquisition}
+            if verb == "resume":
+                asked["arm"] = True  # what may have to be approved again is named: this one alone
+            told = await client.call(f"acquisition.{verb}", asked)
         if session.json:
             emit(told)
         else:

@@ -7,6 +7,7 @@ from typing import Any
 from app.cli.output import emit, say, size, table
 from app.cli.session import Session, run
 from app.client.feed import Feed
+from app.client.inventory import Inventory
 from app.clock import SystemClock, parse_stamp, stamp
 from app.faults import AgentGone, Usage
 from app.model import Resource
@@ -55,8 +56,7 @@ def resources(session: Session) -> int:
             for problem in told["problems"]:
                 say(f"jumpbag: not everything could be listed: {problem}")
             feed = Feed(case.read_model)
-            feed.poll()
-        found = [r for r in feed.snapshot.resources if _fits(r, session, key, wanted)]
+            found = [r for r in Inventory(feed).every() if _fits(r, session, key, wanted)]
         if session.json:
             emit([_resource(r) for r in found])
         else:

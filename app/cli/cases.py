@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from app import config
-from app.case.create import create, free
-from app.case.folder import CaseFolder, listing
+from app.case.create import create
+from app.case.folder import CaseFolder, free, listing
 from app.cli.output import emit, fields, say, table
 from app.cli.session import Session
 from app.faults import SigningLocked

@@ -10,15 +10,17 @@ import traceback
 from collections.abc import Callable, Sequence
 from importlib import import_module, metadata
 from pathlib import Path
-from typing import NoReturn, get_args
+from typing import Any, Literal, NoReturn, get_args
 
-from app.case.folder import VERBS, CaseFolder
+from app.case.folder import VERBS, CaseFolder, listing
 from app.cli.output import failed
 from app.cli.session import Session
 from app.clock import SystemClock, stamp
 from app.faults import Fault, Usage
 from app.locations import Locations, private_directory
 from app.model import Cloud, ResourceKind
+from app.text import visible
+from app.ui_options import add_flags
 
 _KINDS = ("disk", "instance")
 _ROUTES = ("auto", "direct", "copy", "preserve", "preserve-direct", "preserve-copy")
@@ -26,6 +28,8 @@ _LONGEST_LOCK = 36_500
 
 #: Opens a case; the text is the command that comes back to it, None for ``jumpbag CASE``.
 OpenUI = Callable[[CaseFolder, Session, str | None], int]
+#: Shows the cases and asks which one, or the demo; None when the user just leaves.
+ChooseCase = Callable[[Session], CaseFolder | Literal["demo"] | None]
 
 
 class _Parser(argparse.ArgumentParser):
@@ -43,9 +47,17 @@ def parser() -> argparse.ArgumentParser:
     shared.add_argument(
         "--passphrase-fd", type=int, default=argparse.SUPPRESS, help="read the signing key's passphrase from there"
     )
-    root = _Parser(prog="jumpbag", parents=[shared], description="Acquire cloud evidence under least privilege.")
+    root = _Parser(
+        prog="jumpbag",
+        parents=[shared],
+        usage="jumpbag [options] [CASE]\n       jumpbag VERB ...",
+        description="Acquire cloud evidence under least privilege. Without a verb the screens of CASE open; "
+        "without a case the only one there is, or the list of cases.",
+    )
+    root.add_argument("--cases", action="store_true", default=argparse.SUPPRESS, help="the list of cases")
+    add_flags(root)
     root.add_argument("--version", action="version", version=f"jumpbag {metadata.version('jumpbag')}")
-    verbs = root.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=_Parser)
+    verbs = root.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=_Parser, prog="jumpbag")
 
     def verb(name: str, help: str, target: str, *, case: bool = True) -> argparse.ArgumentParser:  # noqa: A002
         made: argparse.ArgumentParser = verbs.add_parser(name, help=help, description=help, parents=[shared])
@@ -58,6 +70,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--scenario", metavar="DIR", help="a scenario pack (default: the shipped one)")
     made.add_argument("--dir", metavar="DIR", help="where the demo keeps its case and clouds")
     made.add_argument("--no-ui", action="store_true", help="print and wait")
+    add_flags(made)
 
     made = verbs.add_parser("range", help="the embedded clouds alone", parents=[shared])
     sub = made.add_subparsers(dest="subverb", metavar="serve", required=True, parser_class=_Parser)
@@ -114,7 +127,7 @@ def parser() -> argparse.ArgumentParser:
         made.set_defaults(target_function=f"agent:{name}")
     made = verb("doctor", "is this machine fit for the work?", "doctor:doctor", case=False)
     made.add_argument("case", metavar="CASE", nargs="?")
-    verb("info", "every path and setting, and what set it", "doctor:info", case=False)
+    verb("info", "every path and setting, and what set it", "info:info", case=False)
     return root
 
 
@@ -161,9 +174,11 @@ def _case_verbs(made: argparse.ArgumentParser, shared: _Parser) -> None:
     made.set_defaults(target_function="cases:show_case")
 
 
-def main(arguments: Sequence[str], *, open_ui: OpenUI, range_module: str, scenario: Path) -> int:
+def main(
+    arguments: Sequence[str], *, open_ui: OpenUI, choose_case: ChooseCase, range_module: str, scenario: Path
+) -> int:
     """Run a verb, or the UI. Returns the exit code; never a traceback."""
-    defaults = argparse.Namespace(json=False, cases_dir=None, passphrase_fd=None, case=None)
+    defaults = argparse.Namespace(json=False, cases_dir=None, passphrase_fd=None, case=None, examiner=None)
     as_json = "--json" in arguments
     try:
         named = _case_to_open(arguments)
@@ -171,7 +186,12 @@ def main(arguments: Sequence[str], *, open_ui: OpenUI, range_module: str, scenar
             session = Session(argparse.Namespace(**{**vars(defaults), **named}))
             if session.options.case:
                 return open_ui(session.case(), session, None)
-            return _first_steps(session, open_ui)
+            chosen = _chosen(session, choose_case)
+            if isinstance(chosen, int):
+                return chosen
+            if chosen != "demo":
+                return open_ui(chosen, session, None)
+            arguments, defaults = ["demo"], session.options
         options = parser().parse_args(list(arguments), namespace=defaults)
         session = Session(options)
         module, _, function = options.target_function.partition(":")
@@ -212,12 +232,15 @@ def _private(path: str, flags: int) -> int:
     return os.open(path, flags, 0o600)
 
 
-def _case_to_open(arguments: Sequence[str]) -> dict[str, str | int | None] | None:
+def _case_to_open(arguments: Sequence[str]) -> dict[str, Any] | None:
     """The options of ``jumpbag [CASE]``, or None when a verb (or --help) is named."""
     small = _Parser(add_help=False, prog="jumpbag")
     small.add_argument("--cases-dir")
     small.add_argument("--passphrase-fd", type=int)
+    small.add_argument("--examiner", metavar="ID")
+    small.add_argument("--cases", action="store_true")
     small.add_argument("case", nargs="?")
+    add_flags(small)
     if any(word in ("-h", "--help", "--version", "--json") for word in arguments):
         return None
     known, rest = small.parse_known_args(list(arguments))
@@ -226,15 +249,18 @@ def _case_to_open(arguments: Sequence[str]) -> dict[str, str | int | None] | Non
     return vars(known)
 
 
-def _first_steps(session: Session, open_ui: OpenUI) -> int:
-    """``jumpbag`` alone: the only case there is, or what to do first."""
-    from app.case.folder import listing
+def _chosen(session: Session, choose_case: ChooseCase) -> CaseFolder | Literal["demo"] | int:
+    """``jumpbag`` alone: the only case there is, else what the user chooses; an exit code where that is nothing.
 
+    Without a terminal nobody can choose: what to do first is printed.
+    """
     known = listing(session.cases)
-    if len(known) == 1:
-        return open_ui(known[0], session, None)
+    if len(known) == 1 and not session.options.cases:
+        return known[0]
+    if sys.stdin.isatty() and sys.stdout.isatty():
+        return choose_case(session) or 0
     if known:
-        print("Which case? " + "  ".join(case.id for case in known))
+        print("Which case? " + "  ".join(visible(case.id) for case in known))
         return 2
     print("No case yet.")
     print("  jumpbag demo                                        try it on an embedded cloud")

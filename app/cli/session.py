@@ -15,6 +15,7 @@ from app.client.launch import connect
 from app.client.rpc import AgentClient
 from app.faults import Usage
 from app.locations import Locations
+from app.ui_options import Resolved, given, resolve
 
 
 class Session:
@@ -47,6 +48,15 @@ class Session:
                     next="give --passphrase-fd 3 3<file",
                 ) from None
         return self._passphrase
+
+    def know(self, passphrase: str | None) -> None:
+        """The passphrase was typed already: nobody is asked for it again."""
+        if passphrase is not None:
+            self._passphrase = passphrase
+
+    def screens(self) -> Resolved:
+        """How the screens are shown here, and what set it; Usage if the user's file is wrong."""
+        return resolve(self.locations.ui_file, os.environ, given(self.options))
 
     @asynccontextmanager
     async def agent(self, *, start: bool = True) -> AsyncIterator[tuple[CaseFolder, AgentClient]]:

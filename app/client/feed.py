@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 
-from app.model import Account, Acquisition, EvidenceItem, Lease, Resource
+from app.client import events
+from app.model import Account, AccountKey, Acquisition, EvidenceItem, Lease
 from app.model.view import (
     AgentFacts,
     CaseFacts,
@@ -17,6 +19,7 @@ from app.model.view import (
     EventRow,
     EvidenceCheck,
     GuideRun,
+    InventoryFacts,
     Scan,
     StepRow,
 )
@@ -24,7 +27,6 @@ from app.model.view import (
 _BODIES: dict[str, tuple[str, Any]] = {
     # topic of the snapshot: (query, type)
     "accounts": ("SELECT body FROM account ORDER BY position", Account),
-    "resources": ("SELECT body FROM resource ORDER BY cloud, account, region, kind, name, id", Resource),
     "leases": ("SELECT body FROM lease ORDER BY length(id), id", Lease),
     "acquisitions": ("SELECT body FROM acquisition ORDER BY length(id), id", Acquisition),
     "steps": ("SELECT body FROM step ORDER BY length(acquisition), acquisition, position", StepRow),
@@ -32,8 +34,7 @@ _BODIES: dict[str, tuple[str, Any]] = {
     "checks": ("SELECT body FROM evidence_check ORDER BY item", EvidenceCheck),
     "guides": ("SELECT body FROM guide ORDER BY length(id), id", GuideRun),
 }
-_EVENT = "line, seq, ts, op, phase, actor, acq, summary"
-_BY_ACQUISITION = f"SELECT {_EVENT} FROM event WHERE acq = ? ORDER BY line"  # noqa: S608 - constant
+T = TypeVar("T")
 _FACTS: dict[str, Any] = {"case": CaseFacts, "agent": AgentFacts, "custody": CustodyFacts}
 
 
@@ -73,25 +74,26 @@ class Feed:
         self._version = version
         return self._snapshot if fresh else None
 
+    def ask(self, question: Callable[[sqlite3.Connection], T], otherwise: T) -> T:
+        """The answer to a question about the case; ``otherwise`` where there is no file, or none that can be read
+        now (the agent is rebuilding it, or will)."""
+        try:
+            db = self._connect()
+            return question(db) if db is not None else otherwise
+        except sqlite3.DatabaseError:
+            return otherwise
+
     def events(self, first: int, count: int) -> list[EventRow]:
         """Custody lines ``first`` … ``first + count - 1`` (1-based), as far as they exist."""
-        return self._events(
-            f"SELECT {_EVENT} FROM event WHERE line >= ? ORDER BY line LIMIT ?",  # noqa: S608 - constant
-            (first, count),
-        )
+        return self.ask(lambda db: events.page(db, first, count), [])
 
     def events_of(self, acquisition: str) -> list[EventRow]:
         """All custody lines of one acquisition."""
-        return self._events(
-            _BY_ACQUISITION,
-            (acquisition,),
-        )
+        return self.ask(lambda db: events.of_acquisition(db, acquisition), [])
 
     def event_body(self, line: int) -> str | None:
         """The body of one custody line as JSON text, None if there is no such line."""
-        db = self._connect()
-        row = db.execute("SELECT body FROM event WHERE line = ?", (line,)).fetchone() if db else None
-        return str(row[0]) if row else None
+        return self.ask(lambda db: events.body(db, line), None)
 
     def close(self) -> None:
         """Close the file; the next poll opens it again."""
@@ -107,24 +109,20 @@ class Feed:
             self._db = sqlite3.connect(f"file:{self._path}?mode=ro", uri=True, timeout=1.0)
         return self._db
 
-    def _events(self, query: str, arguments: tuple[object, ...]) -> list[EventRow]:
-        db = self._connect()
-        if db is None:
-            return []
-        return [
-            EventRow(**dict(zip(_EVENT.split(", "), row, strict=True))) for row in db.execute(query, arguments)
-        ]
-
     def _read(self, db: sqlite3.Connection) -> bool:
-        before = self._revisions
+        before, snapshot = self._revisions, self._snapshot
         db.execute("BEGIN")  # one consistent view over all topics
         try:
             now = {str(topic): int(value) for topic, value in db.execute("SELECT topic, value FROM revision")}
+            if now.get("file") != before.get("file"):  # made anew: nothing of what was read before stands
+                before, snapshot = {}, CaseSnapshot()
             changed = {topic for topic, value in now.items() if before.get(topic) != value}
             fields: dict[str, Any] = {}
             for topic in changed & _BODIES.keys():
                 query, kind = _BODIES[topic]
                 fields[topic] = tuple(msgspec.json.decode(row[0], type=kind) for row in db.execute(query))
+            if changed & {"resources", "file"}:
+                fields["inventory"] = _inventory(db, now)
             if "scans" in changed:
                 names = ("cloud", "account", "region", "state", "found", "error", "at")
                 rows = db.execute("SELECT cloud, account, region, state, found, error, at FROM scan")
@@ -139,6 +137,23 @@ class Feed:
             db.execute("COMMIT")
         if not changed:
             return False
-        self._snapshot = msgspec.structs.replace(self._snapshot, **fields)
+        self._snapshot = msgspec.structs.replace(snapshot, **fields)
         self._revisions = now
         return True
+
+
+def _inventory(db: sqlite3.Connection, revisions: dict[str, int]) -> InventoryFacts:
+    """Counts alone: see :class:`app.client.inventory.Inventory` for the rows."""
+    counts: dict[AccountKey, tuple[int, int]] = {}
+    if db.execute("SELECT 1 FROM sqlite_master WHERE name = 'listing'").fetchone():  # not in an earlier version's
+        query = "SELECT owner, sum(eligible), count(*) FROM listing GROUP BY owner"
+        for owner, eligible, total in db.execute(query):
+            cloud, _, account = str(owner).partition(":")
+            counts[cloud, account] = (int(eligible), int(total))
+    return InventoryFacts(
+        file=revisions.get("file", 0),
+        revision=revisions.get("resources", 0),
+        total=sum(total for _, total in counts.values()),
+        eligible=sum(eligible for eligible, _ in counts.values()),
+        accounts=counts,
+    )

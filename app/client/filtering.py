@@ -4,24 +4,32 @@
 
 A word is looked for anywhere in a row, without regard to case. ``field=value`` looks in that field alone;
 ``tag=K:V`` asks for a tag with that key and value, ``tag=K`` for the key. A bare word of ``flags`` is a switch.
-Double quotes hold spaces together: ``tag="Cost Center:7"``. Which fields and flags there are, each list says.
+``size>100G`` compares (``<``, ``<=``, ``>=`` and ``=`` too; K, M, G and T are binary). Double quotes hold spaces
+together: ``tag="Cost Center:7"``. Which fields, flags and amounts there are, each list says.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import re
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
+
+_AMOUNT = re.compile(r"(\w+)(<=|>=|<|>|=)(.*)", re.DOTALL)
+_BYTES = re.compile(r"(\d+(?:\.\d+)?)([kmgtp]?)(?:i?b)?")
+_POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
 
 
 @dataclass(frozen=True, slots=True)
 class Term:
     """``kind`` "word": ``value`` anywhere. "field": ``value`` in ``name``. "tag": key ``name``, and ``value``
-    unless it is None. "flag": the switch ``name``. Values of words and fields are lower-case; tags are as typed."""
+    unless it is None. "flag": the switch ``name``. "amount": ``name`` compared by ``value`` ("<", "<=", ">", ">="
+    or "=") with ``number`` bytes. Values of words and fields are lower-case; tags are as typed."""
 
-    kind: Literal["word", "field", "tag", "flag"]
+    kind: Literal["word", "field", "tag", "flag", "amount"]
     name: str = ""
     value: str | None = None
+    number: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +44,29 @@ class Filter:
     def __bool__(self) -> bool:
         return bool(self.terms)
 
+    def fits(self, values: Mapping[str, str], flags: Collection[str] = ()) -> bool:
+        """Whether a row of these fields, with these flags set, is one of those asked for. It has neither tags nor
+        amounts: no term that asks for such holds."""
+        return not self.terms or all(_holds(term, values, flags) for term in self.terms) != self.inverted
+
+
+def _holds(term: Term, values: Mapping[str, str], flags: Collection[str]) -> bool:
+    if term.kind == "flag":
+        return term.name in flags
+    wanted = term.value or ""
+    if term.kind == "word":
+        return any(wanted in value.lower() for value in values.values())
+    return term.kind == "field" and wanted in values.get(term.name, "").lower()
+
 
 def parse(
-    text: str, *, fields: Collection[str], flags: Collection[str] = (), tags: bool = False, inverted: bool = False
+    text: str,
+    *,
+    fields: Collection[str],
+    flags: Collection[str] = (),
+    amounts: Collection[str] = (),
+    tags: bool = False,
+    inverted: bool = False,
 ) -> Filter:
     """The filter that ``text`` asks for. Never fails: ``problem`` names the first unknown field."""
     terms: list[Term] = []
@@ -46,7 +74,14 @@ def parse(
     for piece in _pieces(text):
         name, sep, value = piece.partition("=")
         field = name.lower()
-        if not sep:
+        compared = _AMOUNT.fullmatch(piece)
+        if compared is not None and compared[1].lower() in amounts:
+            number = _bytes(compared[3])
+            if number is not None:
+                terms.append(Term("amount", compared[1].lower(), compared[2], number))
+            elif compared[3]:
+                problem = problem or f"{compared[1]} takes an amount of bytes: 8G, 1.5T"
+        elif not sep:
             terms.append(Term("flag", field) if field in flags else Term("word", value=piece.lower()))
         elif field == "tag" and tags:
             key, colon, wanted = value.partition(":")
@@ -56,11 +91,20 @@ def parse(
             if value:
                 terms.append(Term("field", field, value.lower()))
         elif field.isidentifier() and value:
-            known = ", ".join([*sorted(fields), *(["tag"] if tags else [])])
+            known = ", ".join(_known(fields, amounts, tags))
             problem = problem or f"no field {name}: there is {known}"
         else:
             terms.append(Term("word", value=piece.lower()))
     return Filter(tuple(terms), inverted and bool(terms), problem)
+
+
+def _known(fields: Iterable[str], amounts: Iterable[str], tags: bool) -> list[str]:
+    return [*sorted({*fields, *amounts}), *(["tag"] if tags else [])]
+
+
+def _bytes(text: str) -> int | None:
+    found = _BYTES.fullmatch(text.lower())
+    return round(float(found[1]) * 1024 ** _POWERS[found[2]]) if found else None
 
 
 def _pieces(text: str) -> list[str]:

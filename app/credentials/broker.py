@@ -230,7 +230,7 @@ class Broker:
         held = self._holdings.get(key)
         if held is None or held.spec != spec:
             held = self._holdings[key] = Holding(self, spec, scope, acq, authority, actor)
-        held.authority = authority
+        held.authority, held.actor = authority, actor
         return held
 
     async def issue(self, holding: Holding, replaces: str | None) -> Grant:

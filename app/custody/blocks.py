@@ -111,10 +111,10 @@ def _digests(
                 digest.update(piece)
                 blank = blank and piece == (_ZEROS if len(piece) == PIECE else _ZEROS[: len(piece)])
                 position += len(piece)
+                if progress:
+                    progress(SEALED_IMAGE, position, size)
             if position != stop:
                 raise Wrong(f"{SEALED_IMAGE} grew shorter while it was read")
-            if progress:
-                progress(SEALED_IMAGE, position, size)
             if not blank:
                 yield index, digest.digest()
     for piece in _zeros(size - position):

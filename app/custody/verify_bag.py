@@ -19,7 +19,8 @@ from app.custody.disk import CannotRead, Wrong, kind_of, open_file, pieces, read
 from app.text import visible
 
 Progress = Callable[[str, int, int], None]
-"""``(what is read, bytes done, bytes in all)``."""
+"""``(what is read, bytes done, bytes in all)``, called at least once for each MiB that is hashed. What it raises
+ends the reading and reaches the caller."""
 
 MANIFEST = "manifest-sha256.txt"
 INFO = "bag-info.txt"
@@ -92,7 +93,7 @@ def inspect_bag(path: Path, *, progress: Progress | None = None) -> BagReport:
     report.info = read_info(_named(path, INFO))
     for name in sorted(tag_manifest):
         _file(path, name, tag_manifest[name], report, progress)
-    report.digests[SEALED_TAGS] = _digest(path, SEALED_TAGS, None)
+    report.digests[SEALED_TAGS] = _digest(path, SEALED_TAGS, progress)
     image = SEALED_IMAGE in payload
     if image != (SEALED_BLOCKS in tags):
         raise Wrong(f"{SEALED_BLOCKS} is missing" if image else f"{SEALED_BLOCKS} stands beside no {SEALED_IMAGE}")
@@ -261,6 +262,8 @@ def _image(path: Path, expected: str, info: dict[str, str], progress: Progress |
         if count != -(-size // block_size):
             raise Wrong(f"{INFO}: Jumpbag-Block-Count is not {-(-size // block_size)}")
         digest, root = check_image(image, size, block_size, table, progress)
+    except CannotRead as error:
+        raise CannotRead(f"{SEALED_IMAGE} with {SEALED_BLOCKS}: {error}") from None
     finally:
         for descriptor in (image, table):
             if descriptor >= 0:

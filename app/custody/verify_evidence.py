@@ -192,8 +192,7 @@ def _bag(reading: EvidenceReading, chain: Chain, place: _Place, seal: Seal, prog
             progress(f"{file}/{name}", done, total)
 
     try:
-        report = inspect_bag(place.path / item, progress=report_progress)
-        _bound(report, seal, chain)
+        report = inspect_sealed(place.path / item, seal, chain.case_id, progress=report_progress)
     except Wrong as error:
         _wrong(reading, item, file, str(error))
     except CannotRead as error:
@@ -204,7 +203,15 @@ def _bag(reading: EvidenceReading, chain: Chain, place: _Place, seal: Seal, prog
         reading.items.append(ItemState(item, True, None, file))
 
 
-def _bound(report: BagReport, seal: Seal, chain: Chain) -> None:
+def inspect_sealed(path: Path, seal: Seal, case_id: str | None, *, progress: Progress | None = None) -> BagReport:
+    """Check every byte of a bag, and that it is the one that was sealed. Wrong names what does not agree,
+    CannotRead what could not be read."""
+    report = inspect_bag(path, progress=progress)
+    _bound(report, seal, case_id)
+    return report
+
+
+def _bound(report: BagReport, seal: Seal, case_id: str | None) -> None:
     """The bag is the one that was sealed: digests and sizes, and what it says of itself."""
     where = f"the seal of line {seal.line}"
     for name, (hexdigest, size) in seal.digests.items():
@@ -219,7 +226,7 @@ def _bound(report: BagReport, seal: Seal, chain: Chain) -> None:
         raise Wrong(f"it holds an image that {where} does not name")
     if report.image and seal.expected_bytes not in (None, report.digests["data/disk.raw"][1]):
         raise Wrong(f"data/disk.raw does not have the {seal.expected_bytes} bytes that {where} expects")
-    claims = {"External-Identifier": seal.item, "Jumpbag-Case": chain.case_id, "Jumpbag-Acquisition": seal.acq}
+    claims = {"External-Identifier": seal.item, "Jumpbag-Case": case_id, "Jumpbag-Acquisition": seal.acq}
     for label, expected in claims.items():
         if expected is not None and label in report.info and report.info[label] != expected:
             raise Wrong(f"bag-info.txt: {label} is {visible(report.info[label], cap=80)}, not {expected}")

@@ -1,7 +1,7 @@
 """The nouns of an acquisition, as frozen structs that travel as JSON."""
 
 from app.model.acquisition import ENDED, PACE_S, Acquisition, Coverage, Digest, EvidenceItem, Gap, State
-from app.model.inventory import Account, Attachment, Cloud, Resource, ResourceKind
+from app.model.inventory import Account, AccountKey, Attachment, Cloud, Resource, ResourceKind
 from app.model.lease import Lease, LeaseState
 from app.model.plan import (
     EFFECTS,
@@ -23,6 +23,7 @@ __all__ = [
     "ENDED",
     "PACE_S",
     "Account",
+    "AccountKey",
     "Acquisition",
     "Attachment",
     "Cloud",

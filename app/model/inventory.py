@@ -8,6 +8,8 @@ import msgspec
 
 Cloud = Literal["aws", "azure", "gcp"]
 ResourceKind = Literal["instance", "volume", "snapshot", "image", "bucket"]
+AccountKey = tuple[str, str]
+"""(cloud, account id)"""
 
 
 class Account(msgspec.Struct, frozen=True, kw_only=True):

@@ -7,7 +7,7 @@ from typing import Literal
 import msgspec
 
 from app.model.acquisition import Acquisition, EvidenceItem
-from app.model.inventory import Account, Resource
+from app.model.inventory import Account, AccountKey
 from app.model.lease import Lease
 
 
@@ -24,7 +24,7 @@ class Scan(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class StepRow(msgspec.Struct, frozen=True, kw_only=True):
-    """A plan's step as it went."""
+    """A plan's step as it went. ``undoes`` is the id of the step whose effect it takes back, "" for all others."""
 
     acquisition: str
     id: str
@@ -37,6 +37,7 @@ class StepRow(msgspec.Struct, frozen=True, kw_only=True):
     ended: str | None = None
     retries: int = 0
     note: str = ""
+    undoes: str = ""
 
 
 class EventRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -115,7 +116,8 @@ class GuideStep(msgspec.Struct, frozen=True, kw_only=True):
 
 class GuideRun(msgspec.Struct, frozen=True, kw_only=True):
     """A playbook followed in this case, as custody has it. ``sha256`` names the playbook's very text; ``examiner``
-    is who follows it now, ``target`` what it is about ("" until it is known)."""
+    is who follows it now, ``target`` what it is about ("" until it is known). Acquisitions with a higher number
+    than ``after`` are younger than the run."""
 
     id: str
     playbook: str
@@ -124,6 +126,7 @@ class GuideRun(msgspec.Struct, frozen=True, kw_only=True):
     examiner: str
     started: str
     target: str = ""
+    after: int = 0
     steps: tuple[GuideStep, ...] = ()
 
 
@@ -137,6 +140,20 @@ class CustodyFacts(msgspec.Struct, frozen=True, kw_only=True):
     key: str = ""
 
 
+class InventoryFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """How much there is of the inventory; the resources themselves are read where they are shown.
+
+    ``revision`` rises with every change, within one ``file`` (a read model that was made anew is another).
+    ``accounts`` has (eligible, total) for each account with resources.
+    """
+
+    file: int = 0
+    revision: int = 0
+    total: int = 0
+    eligible: int = 0
+    accounts: dict[AccountKey, tuple[int, int]] = {}
+
+
 class CaseSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     """All that the screens show, at one revision. Unchanged topics keep the very same tuples."""
 
@@ -145,7 +162,7 @@ class CaseSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     custody: CustodyFacts = CustodyFacts()
     accounts: tuple[Account, ...] = ()
     scans: tuple[Scan, ...] = ()
-    resources: tuple[Resource, ...] = ()
+    inventory: InventoryFacts = InventoryFacts()
     leases: tuple[Lease, ...] = ()
     acquisitions: tuple[Acquisition, ...] = ()
     steps: tuple[StepRow, ...] = ()

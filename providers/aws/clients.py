@@ -27,7 +27,8 @@ from botocore.handlers import decode_console_output
 
 from app.faults import CloudFault, CredentialNeeded, Fault, Untrusted
 from app.ports import Grant, Scope
-from providers.aws.faults import NO_BASE_CREDENTIALS, Call, fault_of, no_credentials
+from app.skew import ahead
+from providers.aws.faults import NO_BASE_CREDENTIALS, Call, date_of, fault_of, no_credentials, untimely
 from providers.aws.settings import Settings
 from providers.aws.wire import GuardedSession
 
@@ -164,8 +165,10 @@ class Clients:
 
     async def _once(self, call: Call, keys: Keys, pace: str, parameters: dict[str, Any]) -> dict[str, Any]:
         await self._scope.pace(call.account, pace)
+        asked = self._scope.clock.now()
         try:
             client = await self._client(call.service, call.region)
+            asked = self._scope.clock.now()
             ours = _signing.set(keys)
             if keys.lease:
                 self._scope.used(keys.lease, call.name)
@@ -174,9 +177,16 @@ class Clients:
             finally:
                 _signing.reset(ours)
         except Exception as error:
+            apart = ahead(date_of(getattr(error, "response", None)), asked, self._scope.clock.now())
+            self._heard(apart, call.operation == "AssumeRole" or untimely(error, apart))
             # The SDK's own error holds the request; it is not kept as a cause.
-            raise fault_of(error, call) from None
+            raise fault_of(error, call, apart) from None
+        self._heard(ahead(date_of(answer), asked, self._scope.clock.now()), call.operation == "AssumeRole")
         return answer
+
+    def _heard(self, apart: int | None, tells: bool) -> None:
+        if apart is not None and tells:
+            self._scope.heard(apart)
 
     async def _client(self, service: str, region: str) -> Any:
         client = self._clients.get((service, region))

@@ -33,6 +33,14 @@ _REFUSED = frozenset({
     "InvalidSignatureException", "MissingAuthenticationToken", "MissingAuthenticationTokenException",
     "OptInRequired", "RequestTimeTooSkewed", "SignatureDoesNotMatch", "UnrecognizedClientException",
 })  # fmt: skip
+_TIMED = frozenset(
+    {"InvalidSignatureException", "RequestExpired", "RequestTimeTooSkewed", "SignatureDoesNotMatch"}
+)
+"""Codes by which AWS refuses a request for the time that it was signed at, among other things."""
+_TIME_WORDS = re.compile(r"Signature expired|Signature not yet current")
+_EC2_TAKES_S = 15 * 60
+"""RequestExpired: the time of the request is 15 minutes off, or the credentials have expired (Amazon EC2 API
+Reference, "Error codes")."""
 _DENIED = frozenset({
     "AccessDenied", "AccessDeniedException", "Client.UnauthorizedOperation", "DEPENDENCY_ACCESS_DENIED",
     "NotAuthorized", "UNAUTHORIZED_ACCOUNT", "UnauthorizedAccess", "UnauthorizedOperation",
@@ -131,12 +139,15 @@ class Call:
         return f"{self.name} on {visible(self.subject, cap=80)}{place}, {self.region}"
 
 
-def fault_of(error: Exception, call: Call) -> Fault:
-    """The fault that ``error`` means; faults pass through."""
+def fault_of(error: Exception, call: Call, ahead: int | None = None) -> Fault:
+    """The fault that ``error`` means; faults pass through.
+
+    ``ahead``: whole seconds that the clock of whoever answered is ahead of ours, None if it is not known.
+    """
     if isinstance(error, Fault):
         return error
     if isinstance(error, sdk.ClientError):
-        return _answered(error, call)
+        return _answered(error, call, ahead)
     if isinstance(error, NO_BASE_CREDENTIALS):
         return no_credentials(error)
     if isinstance(error, sdk.SSLError):
@@ -211,7 +222,31 @@ def _unreadable(file: str) -> str:
     return ""
 
 
-def _answered(error: sdk.ClientError, call: Call) -> Fault:
+def date_of(answer: object) -> object:
+    """The Date header of an answer, or of what came with an error; None without one."""
+    metadata = answer.get("ResponseMetadata") if isinstance(answer, dict) else None
+    headers = metadata.get("HTTPHeaders") if isinstance(metadata, dict) else None
+    return headers.get("date") if isinstance(headers, dict) else None
+
+
+def untimely(error: Exception, ahead: int | None) -> bool:
+    """Whether AWS refuses the time at which the request was signed, and not who signed it."""
+    if not isinstance(error, sdk.ClientError):
+        return False
+    detail = error.response.get("Error") or {}
+    code, said = detail.get("Code"), detail.get("Message")
+    if code not in _TIMED:
+        return False
+    if code == "RequestExpired":
+        return ahead is not None and abs(ahead) >= _EC2_TAKES_S - 1
+    return code == "RequestTimeTooSkewed" or (isinstance(said, str) and bool(_TIME_WORDS.search(said)))
+
+
+def _apart(ahead: int) -> str:
+    return f"its clock is {abs(ahead)} s {'ahead of' if ahead > 0 else 'behind'} this host's"
+
+
+def _answered(error: sdk.ClientError, call: Call, ahead: int | None) -> Fault:
     response = error.response
     detail = response.get("Error") or {}
     metadata = response.get("ResponseMetadata") or {}
@@ -228,6 +263,13 @@ def _answered(error: sdk.ClientError, call: Call) -> Fault:
         where = f" [{code}, request {visible(request_id, cap=64)}]" if request_id else f" [{code}]"
         return kind(f"{head}{text}{where}", next=what_next, request_id=request_id, provider_code=code)
 
+    if untimely(error, ahead):
+        measured = f": {_apart(ahead)}" if ahead else ""
+        return make(
+            CredentialNeeded,
+            f": AWS refuses the time of the request{measured}",
+            "set the clock of this host, then try again",
+        )
     if code in _EXPIRED:
         return make(
             CredentialExpired,
@@ -236,10 +278,12 @@ def _answered(error: sdk.ClientError, call: Call) -> Fault:
         )
     if code in _REFUSED:
         whose = "the base identity" if call.base else "the lease"
+        measured = f" ({_apart(ahead)})" if ahead else ""
         return make(
             CredentialNeeded,
             f": AWS does not accept the credentials of {whose}",
-            "check the profile in [aws], the clock of this host, and that the region is enabled in that account",
+            f"check the profile in [aws], the clock of this host{measured}, and that the region is enabled in "
+            "that account",
         )
     if code not in _DENIED - KEY_REASONS and _of_the_key(call, code, said):
         # Not the lease's doing, and no renewal mends it.

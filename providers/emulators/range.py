@@ -124,21 +124,25 @@ def _import_aws() -> Any:
 
 
 def _write_config(embedded: Range) -> None:
-    cloud = embedded.aws
+    cloud, scenario = embedded.aws, embedded.scenario
     lines = [
         "# A ready-made configuration for the embedded clouds. It holds no secret.",
         "[examiner]",
         'id = "ex-07"',
         "[case]",
-        f"organization = {_toml(embedded.scenario.name)}",
+        f"organization = {_toml(scenario.name)}",
         "[signing]",
         'protection = "file"',
     ]
+    playbooks = scenario.root / "playbooks"
+    if playbooks.is_dir():
+        lines += ["[guided]", f"playbooks = [{_toml(str(playbooks))}]"]
+        lines += [f"offer = {_toml(scenario.offer)}"] if scenario.offer else []
     if cloud is not None:
         user = cloud.user
         secret = f"[{PROFILE}]\naws_access_key_id = {user.access_key}\naws_secret_access_key = {user.secret}\n"
         write_private(embedded.credentials_path, secret.encode())
-        key, value = embedded.scenario.tag
+        key, value = scenario.tag
         regions = cloud.regions or ["eu-west-1"]
         lines += [
             "[aws]",

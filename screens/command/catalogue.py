@@ -93,6 +93,7 @@ COMMANDS: tuple[Command, ...] = (
             "Plan again with the snapshot that stays locked: not, 7, 30, 90 days", "l", ("lock",)),
     Command("plan.policies", "plan", "policies", "policies", "The session policies, as they will be sent", "P",
             ("policies",)),
+    Command("plan.drop", "plan", "drop", "leave out", "Leave this target out of the batch", "x", ("drop",)),
     Command("plan.choose", "plan", "other_button", "choose", "Between Cancel and Approve", "left,right"),
     Command("leases.revoke", "leases", "revoke", "revoke", "Revoke this lease (asks for its id)", "x", ("revoke",),
             writes=True),

@@ -1,4 +1,4 @@
-"""The acquisitions pane: two lines each; and the page of one acquisition's steps."""
+"""The acquisitions pane: two lines each, and its filter. The page of one is in ``acquisition_page``."""
 
 from __future__ import annotations
 
@@ -9,21 +9,23 @@ from types import MappingProxyType
 
 from rich.cells import cell_len
 
-from app.model import ENDED, Acquisition, EvidenceItem, Lease
+from app.client.filtering import Filter, Term
+from app.model import ENDED, Acquisition, Lease
 from app.model.view import StepRow
 from screens.present.amounts import bar, percent, plural, rate, size
-from screens.present.cells import Line, Span, cells, columns, fit, fit_line, share, spread, wrap
-from screens.present.durations import countdown, eta, hour_minute, left, spent, urgency
+from screens.present.cells import Line, Span, cells, columns, fit, fit_line
+from screens.present.durations import countdown, eta, hour_minute, left, urgency
 from screens.present.ids import digest, short_id
 from screens.present.look import Look
 from screens.present.reasons import why
-from screens.present.states import WORKING, acquisition_state, owes, step_state
+from screens.present.states import WORKING, acquisition_state, owes
 
 _STATE = 15
-_CAP = 2000  # characters of an error that are kept before it is fitted or wrapped
+CAP = 2000
+"""Characters of an error that are kept before it is fitted or wrapped."""
 _INDENT = 8
 _SHORT = 12  # cells of an id in front of a step
-_ITEMS = 4  # sealed items that stand on the page of an acquisition with many
+_ROOM_FOR_EFFECT = 50  # cells from which an error's line says what is left of the evidence
 _STEP, _STEP_AND_DISK = 20, 56  # cells of the present step that nothing else takes
 _TONES = {"calm": "dim", "soon": "wait", "now": "need", "over": "need"}
 _BYTE_STEPS = ("download", "hash", "block")
@@ -92,7 +94,7 @@ def rows(
 
 def _progress(one: Acquisition, long: int, speed: int, look: Look) -> Line:
     if one.state == "done":
-        named = ids(_set_aside(one), look)
+        named = ids(set_aside(one), look)
         return ((named if cell_len(named) <= long + 6 + speed else plural(len(one.items), "item"), "done"),)
     part = done_percent(one)
     if part is None or one.state in ENDED or one.state == "queued":
@@ -123,28 +125,30 @@ def _second(
         return ((f" {look.dot} ".join(part for part in parts if part), "dim"),)
     if one.error and one.state in ("failed", "interrupted", "waiting_for_credentials", "paused", "cancelled"):
         tone = "bad" if one.state == "failed" else "need"
-        error, todo = (look.clean(text or "", _CAP).rstrip(".") for text in (one.error, one.next))
+        error, todo = (look.clean(text or "", CAP).rstrip(".") for text in (one.error, one.next))
         if owes(one):
             error = f"{look.warn} not all was taken back"
         if not todo:
             return ((why(error, max(8, width - _INDENT), look), tone),)
-        # Both are seen: each has at least half of the line.
+        # Cause and next step are seen: each has at least half of what the effect on the evidence leaves.
         room = max(8, width - _INDENT - 4)
+        kept = f" {look.dot} {_kept(one)}" if _kept(one) and room >= _ROOM_FOR_EFFECT else ""
+        room -= cell_len(kept)
         half = max(room - cell_len(error), room // 2)
         first = why(error, room - min(half, cell_len(todo)), look)
-        return ((first, tone), (f" {look.arrow} {todo}", ""))
+        return ((first, tone), (kept, "dim"), (f" {look.arrow} {todo}", ""))
     if one.state == "interrupted":
         return ((f"stopped half-way {look.arrow} press r to go on where it was", "need"),)
     if one.state == "failed":
         return ((f"it failed without a reason given {look.arrow} press r to try the step again", "bad"),)
     if one.state == "cancelled" and one.next:
-        return ((why(look.clean(one.next, _CAP), max(8, width - _INDENT), look), ""),)
+        return ((why(look.clean(one.next, CAP), max(8, width - _INDENT), look), ""),)
     hint = _hint(one, steps, look)
     if hint:
-        renewal = _renewal(one, leases, now, look)
+        lease = renewal(one, leases, now, look)
         place = f"{one.step_no}/{one.step_count} " if one.step else ""
-        room = max(8, width - _INDENT - 1 - cell_len(place) - cells(tuple(renewal)))
-        return ((place, "dim"), (why(hint, room, look), "wait"), *renewal)
+        room = max(8, width - _INDENT - 1 - cell_len(place) - cells(tuple(lease)))
+        return ((place, "dim"), (why(hint, room, look), "wait"), *lease)
     step = f"{one.step_no}/{one.step_count} {look.clean(one.step)}" if one.step else ""
     tails: list[list[Span]] = []
     if one.state == "paused":
@@ -154,7 +158,7 @@ def _second(
             tails.append([(f" {look.dot} {bytes_line(one, look)}", "")])
         if one.eta_s is not None:
             tails.append([(f" {look.dot} {eta(one.eta_s)}", "")])
-        tails.append(_renewal(one, leases, now, look))
+        tails.append(renewal(one, leases, now, look))
         if width < 74 and one.rate and one.state == "running":
             tails.append([(f" {look.dot} {rate(one.rate)}", "")])
     # What is under way is read first: what does not fit beside it is left out, the last one first. What ends
@@ -169,6 +173,16 @@ def _second(
     if one.kind == "instance" and cell_len(step) > room:
         step = _disk_first(one, devices, look)
     return ((fit(step, min(cell_len(step), room), look), "dim"), *line)
+
+
+def _kept(one: Acquisition) -> str:
+    """What an error has left of the evidence, in a few words; "" where its next step says it."""
+    if one.state == "cancelled":
+        return ""
+    part = percent(one.bytes_done, one.bytes_total)
+    if part:
+        return f"{part} % kept"
+    return "no item yet" if one.state == "failed" else "nothing lost"
 
 
 def _disk_first(one: Acquisition, devices: Mapping[str, str], look: Look) -> str:
@@ -188,9 +202,9 @@ def _hint(one: Acquisition, steps: Sequence[StepRow], look: Look) -> str:
     if one.state not in WORKING:
         return ""
     note = next((row.note for row in steps if row.state == "running" and row.note), "")
-    text = look.clean(one.error or note, _CAP)
+    text = look.clean(one.error or note, CAP)
     if text and one.error and one.next:
-        text += f" {look.arrow} {look.clean(one.next, _CAP)}"
+        text += f" {look.arrow} {look.clean(one.next, CAP)}"
     return text
 
 
@@ -199,7 +213,8 @@ def _ended(steps: Sequence[StepRow]) -> str | None:
     return max((row.ended for row in steps if row.ended), default=None)
 
 
-def _renewal(one: Acquisition, leases: Mapping[str, Lease], now: datetime, look: Look) -> list[Span]:
+def renewal(one: Acquisition, leases: Mapping[str, Lease], now: datetime, look: Look) -> list[Span]:
+    """The lease that it works under, and what is left of it."""
     lease = leases.get(one.lease or "")
     if lease is None:
         return []
@@ -226,128 +241,34 @@ def bytes_line(one: Acquisition, look: Look) -> str:
     return f"{number if total.endswith(f' {unit}') else done} of {total}"
 
 
-def summary(
-    one: Acquisition,
-    leases: Mapping[str, Lease],
-    now: datetime,
-    width: int,
-    look: Look,
-    sealed: Sequence[EvidenceItem] = (),
-) -> list[Line]:
-    """The head of an acquisition's page. ``sealed`` are the items that it has ended in so far."""
-    state = acquisition_state(one, look)
-    part = done_percent(one)
-    out: list[Line] = [
-        spread(
-            ((f" {one.id} ", "strong"), (f"{look.clean(one.kind)} {target_of(one, look)}", "")),
-            (state, (" ", "")),
-            width,
-            look,
-        ),
-        ((f" {look.clean(one.target)} {look.dot} account {look.clean(one.account)} {look.dot} route "
-          f"{look.clean(one.route)}", "dim"),),
-    ]  # fmt: skip
-    if part is not None and one.state not in ENDED:
-        parts = [f" {part} %", bytes_line(one, look), rate(one.rate) if one.rate else "", eta(one.eta_s)]
-        text = f" {look.dot} ".join(piece for piece in parts if piece)
-        tail: Line = ((text, ""), *_renewal(one, leases, now, look))
-        full, empty = bar(part, max(5, min(60, width - cells(tail) - 2)), look)
-        out.append(((" ", ""), (full, "live"), (empty, "trough"), *tail))
-    out += _items(one, sealed, width, look)
-    if one.error:
-        tone = "bad" if one.state == "failed" else "wait" if one.state in WORKING else "need"
-        out.extend(((f" {piece}", tone),) for piece in wrap(look.clean(one.error, _CAP), width - 2))
-    if one.next:
-        for row, piece in enumerate(wrap(look.clean(one.next, _CAP), width - 4)):
-            out.append(((f" {look.arrow if row == 0 else ' '} {piece}", ""),))
-    return out
-
-
-def _set_aside(one: Acquisition) -> tuple[str, ...]:
+def set_aside(one: Acquisition) -> tuple[str, ...]:
+    """The ids of the items that it ends in."""
     return one.items or ((one.item,) if one.item else ())
 
 
-def _items(one: Acquisition, sealed: Sequence[EvidenceItem], width: int, look: Look) -> list[Line]:
-    """What it has ended in so far, a line each as long as there are few, and the ids of what is still to come."""
-    known = {item.id: item for item in sealed}
-    ours = [known[ident] for ident in _set_aside(one) if ident in known]
-    if not ours and one.sha256:
-        return [((f" {look.clean(one.item or '')} ", "done"), (f"sha256 {look.clean(one.sha256)}", ""))]
-    out: list[Line] = []
-    for item in ours[:_ITEMS] if len(ours) > _ITEMS + 1 else ours:
-        what = f"{look.clean(item.kind)} {look.clean(item.source)}".strip()
-        lead: Line = (
-            (f" {look.clean(item.id, 24)} ", "done"),
-            (f"{what} {look.dot} {size(item.bytes)}", ""),
-            (f" {look.dot} ", "dim"),
-        )
-        whole = f"sha256 {look.clean(item.sha256)}" if item.sha256 else "files, each with its sha256 in the bag"
-        if len(ours) == 1 and cells(lead) + cell_len(whole) > width:
-            out += [lead[:2], ((f"   {whole}", "dim"),)]
-        else:
-            short = f"sha256 {digest(item.sha256, look, 12)}" if item.sha256 else "files"
-            out.append((*lead, (whole if cells(lead) + cell_len(whole) <= width else short, "dim")))
-    if len(ours) > _ITEMS + 1:
-        out.append(((f" and {len(ours) - _ITEMS} more that are sealed", "dim"),))
-    missing = [ident for ident in one.items if ident not in known]
-    if missing and len(one.items) > 1 and one.state not in ENDED:
-        out.append(((f" to be sealed: {ids(missing, look)}", "dim"),))
-    return out
+FIELDS = ("account", "id", "kind", "route", "state")
+"""What ``field=value`` in the pane's filter may name."""
 
 
-def step_lines(
-    rows: Sequence[StepRow], now: datetime, width: int, look: Look, acquisition: str = "running"
-) -> list[Line]:
-    """A header and each step: number, title, state, call, request id, duration, retries and note. Titles that are
-    long go on in the next line: they say which disk a step is about.
+def matches(one: Acquisition, wanted: Filter, account: str, look: Look) -> bool:
+    """Whether the filter lets an acquisition through; ``account`` is the name of its account.
 
-    ``acquisition`` is the state of the whole: a step that it holds does not count time. Where there is no column
-    for notes, and where one is too long for its column, it stands whole under its step.
+    A state is matched by the model's word and by the one that is shown: ``state=done`` and ``state=sealed``.
     """
-    request = 20 if width >= 120 else 10 if width >= 96 else 0
-    call = 28 if width >= 96 else 0
-    fixed = [3, 13, call, request, 8]
-    note = width >= 120
-    title, *rest = share(width - 1, [part for part in fixed if part], [3, 2] if note else [1])
-    noted = rest[0] if rest else 0
+    fields = {
+        "account": (one.account, account),
+        "id": (one.id,),
+        "kind": (one.kind,),
+        "route": (one.route,),
+        "state": (one.state, acquisition_state(one, look)[0].partition(" ")[2]),
+    }
+    said = (one.target, one.target_name, one.step, one.error or "", *one.items, one.item or "")
+    everything = " ".join((*(text for texts in fields.values() for text in texts), *said)).lower()
 
-    def line(number: Span, name: Span, state: Span, called: Span, asked: Span, took: Span, remark: Span) -> Line:
-        return (
-            (" ", ""),
-            *columns(
-                [((number,), 3), ((name,), title), ((state,), 13), ((called,), call), ((asked,), request),
-                 ((took,), 8), ((remark,), noted)],
-                look,
-            ),
-        )  # fmt: skip
+    def holds(term: Term) -> bool:
+        value = term.value or ""
+        if term.kind == "field":
+            return any(value in text.lower() for text in fields[term.name])
+        return value in everything
 
-    def head(text: str) -> Span:
-        return text, "head"
-
-    out = [line(head("#"), head("step"), head("state"), head("call"), head("request"), head("took"), head("note"))]
-    for number, row in enumerate(rows, 1):
-        state = step_state(row.state, look, acquisition)
-        held = row.state == "running" and acquisition not in WORKING
-        tone = "dim" if row.state in ("todo", "skipped") else ""
-        remark = look.clean(row.note, _CAP)
-        if row.retries:
-            again = f"{row.retries} {'retry' if row.retries == 1 else 'retries'}"
-            remark = f"{again}; {remark}" if remark else again
-        told = "bad" if row.state == "failed" else "wait" if row.state == "running" else "dim"
-        under = bool(remark) and cell_len(remark) > noted
-        names = wrap(look.clean(row.title), title)
-        out.append(
-            line(
-                (f"{number:>2}", "dim"),
-                (names[0], tone),
-                state,
-                (look.clean(row.call), "dim"),
-                (look.clean(row.request_id or ""), "dim"),
-                (spent(row.started, row.ended, now) if row.state != "todo" and not held else "", "dim"),
-                ("" if under else remark, told),
-            )
-        )
-        out.extend(((f"{'':>5}{piece}", tone),) for piece in names[1:])
-        if under:
-            out.extend(((f"{'':>5}{piece}", told),) for piece in wrap(remark, width - 7))
-    return out
+    return all(map(holds, wanted.terms)) != wanted.inverted

@@ -12,7 +12,7 @@ Span = tuple[str, str]
 """Text and its tone: one of :data:`TONES`, "" for ordinary text."""
 Line = tuple[Span, ...]
 
-TONES = ("dim", "strong", "live", "wait", "need", "done", "bad", "lock", "key", "accent", "trough", "head")
+TONES = ("dim", "strong", "live", "wait", "need", "done", "bad", "lock", "key", "accent", "trough", "head", "next")
 
 
 def cells(line: Line) -> int:

@@ -17,6 +17,10 @@ STALE_AFTER_S = 6
 """The agent writes its heartbeat every 2 s; three missed beats are a sign."""
 
 
+SKEW_S = 5
+"""A smaller difference between this clock and the cloud's does not change what an investigator reads."""
+
+
 @dataclass(frozen=True, slots=True)
 class Surroundings:
     """What the context bar needs besides the case: the connection, the chosen account, a moved clock."""
@@ -117,10 +121,31 @@ def context_line(snapshot: CaseSnapshot, around: Surroundings, now: datetime, wi
     if warned:
         forms = tuple(((" ".join(f"{look.warn} {one[form]}" for one in warned), "need"),) for form in range(3))
         parts.append(_Part(7, forms))
-    if around.skew_s:
-        parts.append(_Part(6, (((f"{look.warn} clock moved {around.skew_s:+d} s", "need"),),)))
+    parts += _clock(snapshot, around, look)
     parts.append(_Part(0, (((now.strftime("%H:%M:%SZ"), ""),),)))
     return _laid_out(parts, width, look)
+
+
+def _clock(snapshot: CaseSnapshot, around: Surroundings, look: Look) -> list[_Part]:
+    """What is known to be wrong with this machine's clock; each was measured."""
+    out: list[_Part] = []
+    if around.skew_s:
+        out.append(_Part(6, (((f"{look.warn} clock moved {around.skew_s:+d} s", "need"),),)))
+    ahead = snapshot.agent.skew_s
+    if ahead is not None and abs(ahead) >= SKEW_S:
+        side = "behind" if ahead > 0 else "ahead of"
+        out.append(
+            _Part(
+                6,
+                (
+                    ((f"{look.warn} clock {abs(ahead)} s {side} the cloud's", "need"),),
+                    ((f"{look.warn} clock {-ahead:+d} s", "need"),),
+                ),
+            )
+        )
+    elif snapshot.agent.clock_synced is False:
+        out.append(_Part(1, ((("clock not synchronised", "dim"),), (("clock unsynced", "dim"),))))
+    return out
 
 
 def _case(snapshot: CaseSnapshot, look: Look) -> _Part:

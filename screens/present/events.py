@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from app.model.view import EventRow
@@ -40,14 +41,14 @@ def event_line(row: EventRow, width: int, look: Look) -> Line:
     )
 
 
-def event_page(line: int, body: str, width: int, look: Look) -> list[Line]:
-    """The whole event, every member of it, one to a line."""
+def event_page(line: int, body: str, width: int, look: Look, about: Sequence[Line] = ()) -> list[Line]:
+    """The whole event, every member of it, one to a line. ``about`` stands between its summary and its members."""
     try:
         found: Any = json.loads(body)
     except ValueError:
         found = None
     if not isinstance(found, dict):
-        out: list[Line] = [((f"line {line} is no event: a fragment of an interrupted write", "need"),), ()]
+        out: list[Line] = [((f"line {line} is no event: a fragment of an interrupted write", "need"),), (), *about]
         out.extend(((piece, ""),) for piece in wrap(look.clean(body, 20_000), width))
         return out
     phase = str(found.get("phase", ""))
@@ -56,11 +57,35 @@ def event_page(line: int, body: str, width: int, look: Look) -> list[Line]:
         ((look.clean(found.get("op", "")), "strong"), (f"  {getattr(look, glyph)} {word}", tone)),
         *[((piece, ""),) for piece in wrap(look.clean(found.get("summary", ""), 2000), width)],
         (),
+        *about,
     ]
     for name, value in found.items():
         if name not in ("op", "phase", "summary"):
             out.extend(members(name, value, 0, width, look))
     return out
+
+
+def partner_lines(row: EventRow, partner: EventRow | None, width: int, look: Look) -> list[Line]:
+    """Where an intent's outcome stands, and an outcome's intent; nothing for a fact."""
+    if row.phase == "intent":
+        if partner is None:
+            return [
+                (("outcome      ", "head"), (f"{look.wait} none yet: it is under way, or was interrupted", "wait"))
+            ]
+        label = "outcome"
+    elif partner is not None:
+        label = "intent"
+    else:
+        return []
+    glyph, word, tone = _PHASES.get(partner.phase, ("dot", look.clean(partner.phase), ""))
+    lead = f"line {partner.line:,}  "
+    state = f"{getattr(look, glyph)} {word}"
+    room = max(20, width - 13)
+    said = wrap(f"{time_of_day(partner.ts)}  {look.clean(partner.summary, 2000)}", room)
+    return [
+        ((f"{label:<13}", "head"), (lead, "strong"), (state, tone)),
+        *((((" " * 13), ""), (piece, "")) for piece in said),
+    ]
 
 
 def members(name: str, value: Any, depth: int, width: int, look: Look) -> list[Line]:

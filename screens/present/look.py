@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
+from app.terminal import given_environment as given_environment
+from app.terminal import speaks_utf8
 from app.text import visible
 
 _SELECTORS = re.compile("[\ufe00-\ufe0f]")  # change a glyph's width in some terminals and not in others
@@ -113,26 +113,5 @@ ASCII = Look(
 
 
 def choose_look(environ: Mapping[str, str]) -> Look:
-    """The glyphs for a terminal of this environment: ASCII unless its locale says UTF-8, or if JUMPBAG_ASCII is 1.
-
-    The first of LC_ALL, LC_CTYPE and LANG that is set and not empty counts (POSIX, XBD 8.2). Python's own idea of
-    the encoding does not: it turns the C locale into UTF-8 (PEP 538, PEP 540), whatever the terminal can show.
-    """
-    if environ.get("JUMPBAG_ASCII") == "1":
-        return ASCII
-    named = next((environ[name] for name in ("LC_ALL", "LC_CTYPE", "LANG") if environ.get(name)), "")
-    return UNICODE if "utf8" in named.lower().replace("-", "") else ASCII
-
-
-def given_environment(started_with: Path = Path("/proc/self/environ")) -> Mapping[str, str]:
-    """The environment that this process was started with.
-
-    When Python coerces the C locale it sets LC_CTYPE in its own environment (PEP 538), so ``os.environ`` no longer
-    tells what the user had. Where Linux's record of it cannot be read, ``os.environ`` has to do.
-    """
-    try:
-        raw = started_with.read_bytes()
-    except OSError:
-        return os.environ
-    pairs = (entry.partition(b"=") for entry in raw.split(b"\0") if entry)
-    return {os.fsdecode(name): os.fsdecode(value) for name, _, value in pairs}
+    """The glyphs for a terminal of this environment: ASCII for JUMPBAG_ASCII=1, or unless its locale says UTF-8."""
+    return ASCII if environ.get("JUMPBAG_ASCII") == "1" or not speaks_utf8(environ) else UNICODE

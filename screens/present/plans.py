@@ -7,12 +7,13 @@ from collections.abc import Mapping, Sequence
 
 from rich.cells import cell_len, set_cell_size
 
+from app.faults import Fault
 from app.model import LeaseSpec, Plan, cautions
 from screens.present.amounts import count, plural, size
 from screens.present.cells import Line, Span, cells, spread, wrap
 from screens.present.durations import rough
 from screens.present.look import Look
-from screens.present.plan_steps import RANK, account_name, effect_span, numbers, table
+from screens.present.plan_steps import RANK, account_name, effect_span, numbers, step_lines, table
 from screens.present.shelf import AccountKey
 
 _POLICY_LINE = 4096  # a policy has 2,048 characters; escaped it may have a few more
@@ -21,15 +22,30 @@ POLICY_CAP = 2048
 """Characters that AWS accepts as a session policy (sts:AssumeRole, parameter Policy)."""
 
 
-def worst_effect(plan: Plan) -> str:
-    """The gravest effect among the steps: what the confirmation is graded by."""
-    return max((step.effect for step in plan.steps), key=RANK.__getitem__, default="observe")
+def page(
+    plan: Plan, names: Mapping[AccountKey, str], space: str, evidence_dir: str, width: int, look: Look
+) -> list[Line]:
+    """The whole plan: target and route, every step, and what it needs."""
+    return [
+        *head(plan, names, width, look),
+        (),
+        *step_lines(plan, names, width, look),
+        (),
+        *facts(plan, names, space, evidence_dir, width, look),
+    ]
 
 
-def needs_word(plan: Plan) -> str:
-    """The word to type before approval (``SHARE``), "" where Enter on Approve is enough."""
-    effect = worst_effect(plan)
-    return effect.upper() if RANK[effect] > RANK["collect"] else ""
+def refused(fault: Fault, width: int, look: Look) -> list[Line]:
+    """Why there is no plan, what to do, and that nothing was changed; every word of it."""
+    out: list[Line] = [(), ((f" {look.failed} refused", "bad"),)]
+    out += [((f"   {piece}", ""),) for piece in wrap(look.clean(fault.message, 2000), width - 4)]
+    if fault.next:
+        out += [(), ((f" {look.arrow} what to do", "head"),)]
+        out += [((f"   {piece}", ""),) for piece in wrap(look.clean(fault.next, 2000), width - 4)]
+    out += [(), (("   Nothing was changed in any cloud.", "dim"),)]
+    if fault.request_id:
+        out.append(((f"   request id {look.clean(fault.request_id)}", "dim"),))
+    return out
 
 
 def lock_days(plan: Plan) -> int:
@@ -43,7 +59,7 @@ def head(plan: Plan, names: Mapping[AccountKey, str], width: int, look: Look) ->
     target = plan.target
     name = target.attached_to or target.name
     what = f"{look.clean(name)}, {size(target.size_bytes)}" if name else size(target.size_bytes)
-    disks = _volumes(plan)
+    disks = len(volumes(plan))
     if plan.kind == "instance" and disks:
         what += f" on {plural(disks, 'disk')}"
     where = f"in {account_name(plan, target.account, names, look)} {look.dot} {look.clean(target.region)}"
@@ -83,8 +99,8 @@ def _counted(plan: Plan, look: Look) -> Line:
     return (*out, (f" {look.dot} {noted}", "dim")) if noted else out
 
 
-def _volumes(plan: Plan) -> int:
-    """How many disks the steps are about. What is kept in the cloud ends in no item of its own."""
+def volumes(plan: Plan) -> frozenset[str]:
+    """The disks that the steps are about. What is kept in the cloud ends in no item of its own."""
     found: set[str] = set()
     for step in plan.steps:
         one, many = step.params.get("volume_id"), step.params.get("volume_ids")
@@ -92,7 +108,7 @@ def _volumes(plan: Plan) -> int:
             found.add(one)
         if step.op == "snapshot.create" and isinstance(many, list):
             found.update(volume for volume in many if isinstance(volume, str))
-    return len(found)
+    return frozenset(found)
 
 
 def facts(

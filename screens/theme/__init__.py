@@ -23,3 +23,8 @@ def choose_theme(environ: Mapping[str, str]) -> Theme:
     if environ.get("COLORTERM", "").lower() in ("truecolor", "24bit"):
         return DARK
     return SAFE256
+
+
+def theme_named(word: str) -> Theme | None:
+    """The theme of that option ("dark", "256", "mono"), None for "auto"."""
+    return {"dark": DARK, "256": SAFE256, "mono": MONO}.get(word)

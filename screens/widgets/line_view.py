@@ -21,6 +21,8 @@ from app.text import visible
 from screens.present.cells import TONES, Line
 from screens.present.look import UNICODE, Look
 
+_NEAR = 12  # cells
+
 
 class LineView(ScrollView, can_focus=False, inherit_bindings=False):
     """Shows :meth:`line` for each of :meth:`line_count` lines. Call :meth:`repaint` after a change."""
@@ -46,6 +48,7 @@ class LineView(ScrollView, can_focus=False, inherit_bindings=False):
         & .line--accent { color: $tone-accent; }
         & .line--trough { color: $tone-trough; }
         & .line--head { color: $tone-head; }
+        & .line--next { color: $tone-key; text-style: bold reverse; }
         & .line--cursor { background: $cursor-ground; text-style: $cursor-style; }
         & .line--idle { background: $cursor-idle-ground; text-style: $cursor-idle-style; }
     }
@@ -60,7 +63,7 @@ class LineView(ScrollView, can_focus=False, inherit_bindings=False):
     ) -> None:
         super().__init__(id=id, classes=classes)
         self.look = look
-        self._painted: dict[int, tuple[Line, str]] = {}
+        self._painted: dict[int, tuple[Line, str]] = {}  # what stands in each row of the view
 
     # What subclasses say
 
@@ -99,18 +102,17 @@ class LineView(ScrollView, can_focus=False, inherit_bindings=False):
             return
         regions: list[Region] = []
         for row in range(height):
-            y = top + row
-            fresh = self._look_up(y)
-            drawn = self._painted.get(y)
+            fresh = self._look_up(top + row)
+            drawn = self._painted.get(row)
             if drawn == fresh:
                 continue
             if drawn is None or drawn[1] != fresh[1]:
                 regions.append(Region(0, row, width, 1))
             else:
-                start, end = _difference(drawn[0], fresh[0], width)
-                if end > start:
-                    regions.append(Region(start, row, end - start, 1))
-            self._painted[y] = fresh
+                regions += [
+                    Region(start, row, end - start, 1) for start, end in differences(drawn[0], fresh[0], width)
+                ]
+            self._painted[row] = fresh
         if regions:
             self.refresh(*regions)
 
@@ -121,11 +123,13 @@ class LineView(ScrollView, can_focus=False, inherit_bindings=False):
         self.refresh()
 
     def render_line(self, y: int) -> Strip:
-        position = y + self.scroll_offset.y
-        if len(self._painted) > 4096:
-            self._painted.clear()
-        found = self._painted[position] = self._look_up(position)
+        found = self._painted[y] = self._look_up(y + self.scroll_offset.y)
         return self._strip(*found)
+
+    def watch_scroll_y(self, old_value: float, new_value: float) -> None:
+        # Textual would repaint the whole view; rows of a list have much in common.
+        if round(old_value) != round(new_value):
+            LineView.repaint(self)
 
     def on_resize(self, event: Resize) -> None:
         self.repaint_all()
@@ -182,22 +186,37 @@ class LinesView(LineView):
         return len(self._lines)
 
 
-def _difference(old: Line, new: Line, width: int) -> tuple[int, int]:
-    """The columns in which two lines differ, as (first, one past the last)."""
-    before = [(char, tone) for text, tone in old for char in text]
-    after = [(char, tone) for text, tone in new for char in text]
-    same = 0
-    for left, right in zip(before, after, strict=False):
-        if left != right:
-            break
-        same += 1
-    start = sum(cell_len(char) for char, _ in after[:same])
-    was = sum(cell_len(char) for char, _ in before)
-    now = sum(cell_len(char) for char, _ in after)
-    if was != now:
-        return start, min(width, max(was, now))
-    tail = 0
-    while tail < min(len(before), len(after)) - same and before[-1 - tail] == after[-1 - tail]:
-        tail += 1
-    end = now - sum(cell_len(char) for char, _ in after[len(after) - tail :]) if tail else now
-    return start, min(width, end)
+def differences(old: Line, new: Line, width: int) -> list[tuple[int, int]]:
+    """The columns in which two lines differ, as (first, one past the last); never half of a wide character.
+
+    What differs a few cells apart is one change: to move there costs as much as those cells. A line with
+    characters that are shown as something else (see :meth:`LineView._strip`) differs as a whole.
+    """
+    if not all(text.isprintable() for text, _ in (*old, *new)):
+        return [(0, width)] if old != new else []
+    before, after = _cells(old, width), _cells(new, width)
+    out: list[tuple[int, int]] = []
+    for column in range(width):
+        if before[column] != after[column]:
+            if out and column - out[-1][1] <= _NEAR:
+                out[-1] = (out[-1][0], column + 1)
+            else:
+                out.append((column, column + 1))
+    return out
+
+
+def _cells(line: Line, width: int) -> list[tuple[str, str]]:
+    """What stands in each cell, and in which tone. The second cell of a wide character knows the character too."""
+    out: list[tuple[str, str]] = []
+    for text, tone in line:
+        if text.isascii():
+            out += [(char, tone) for char in text]
+            continue
+        for char in text:
+            size = cell_len(char)
+            if size == 0 and out:
+                out[-1] = (out[-1][0] + char, tone)
+            elif size:
+                out += [(char, tone), (f"\0{char}", tone)][:size]
+    out += [(" ", "")] * (width - len(out))
+    return out[:width]

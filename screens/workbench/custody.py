@@ -1,73 +1,33 @@
-"""Pane 4: the custody record, read a page at a time as it is looked at."""
+"""Pane 4: the custody record, filtered and read a page at a time as it is looked at."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-from typing import ClassVar
+from array import array
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import ClassVar, cast
 
 from textual.binding import BindingType
 from textual.message import Message
 from textual.widget import Widget
 
-from app.model.view import EventRow
+from app.client.events import FIELDS, since
+from app.client.filtering import Filter
 from screens.command.catalogue import bindings
 from screens.present.amounts import count, plural
-from screens.present.cells import Line
-from screens.present.events import event_line
-from screens.present.look import Look
 from screens.widgets.row_list import RowList
+from screens.widgets.tail_list import TailList
+from screens.workbench.event_pages import PAGE, EventPages
 from screens.workbench.pane import Pane
-
-_PAGE = 128
-_KEPT = 64
-
-
-class EventPages:
-    """Row source over custody lines. A page that is not there yet is asked for and shows as its line number."""
-
-    def __init__(self, ask: Callable[[int], None], look: Look) -> None:
-        self._ask = ask
-        self._look = look
-        self._pages: dict[int, dict[int, EventRow]] = {}
-        self._total = 0
-
-    def __len__(self) -> int:
-        return self._total
-
-    def key(self, index: int) -> str:
-        return str(index + 1)
-
-    def find(self, key: str) -> int | None:
-        line = int(key)
-        return line - 1 if 1 <= line <= self._total else None
-
-    def row(self, index: int, width: int) -> tuple[Line, ...]:
-        page = index // _PAGE
-        found = self._pages.get(page, {}).get(index + 1)
-        if found is None:
-            self._ask(page)
-            return (((f" line {index + 1:,} {self._look.more}", "dim"),),)
-        return (event_line(found, width, self._look),)
-
-    def grow(self, total: int) -> None:
-        """There are ``total`` lines now; fewer than before means that the read model was rebuilt."""
-        if total < self._total:
-            self._pages.clear()
-        self._total = total
-
-    def put(self, page: int, rows: list[EventRow]) -> None:
-        """What the reader found."""
-        self._pages.pop(page, None)
-        self._pages[page] = {row.line: row for row in rows}
-        while len(self._pages) > _KEPT:
-            self._pages.pop(next(iter(self._pages)))
 
 
 class CustodyPane(Pane):
-    """Follows the tail; holds still while the cursor is further up."""
+    """Follows the tail; holds still while one looks at something further up, and its title says so."""
 
     number, word = 4, "Custody"
     commands = ("filter", "custody.verify")
+    fields: ClassVar[Sequence[str]] = FIELDS
+    asks = "words, op=snapshot phase=failed actor=ex-07 acq=A-0007 item= lease= since=13:00"
     opens = "event"
     BINDINGS: ClassVar[list[BindingType]] = bindings("custody")
 
@@ -80,28 +40,97 @@ class CustodyPane(Pane):
 
     def __init__(self) -> None:
         super().__init__("custody")
-        self._source: EventPages | None = None
-        self._asked: set[int] = set()
+        self._all: EventPages | None = None
+        self._some: EventPages | None = None
+        self._filter = Filter()  # what _some was made with
+        self._searched = 0  # the last line that _some was looked for in
+        self._sought: Filter | None = None  # the filter that is being looked for now
+        self._held_at: int | None = None  # lines there were when it began to hold still
+        self._asked: set[tuple[int, int]] = set()
 
     def content(self) -> Iterable[Widget]:
-        yield RowList(look=self.look, tail=True, empty=((" nothing recorded yet", "dim"),))
+        yield TailList(look=self.look, empty=((" nothing recorded yet", "dim"),))
+
+    @property
+    def tail(self) -> TailList:
+        """The list, by its own type."""
+        return cast("TailList", self.rows)
+
+    def filter(self) -> Filter:
+        """As typed, with the time that ``since=`` means."""
+        found = super().filter()
+        terms = []
+        for term in found.terms:
+            if term.kind == "field" and term.name == "since":
+                stamp = since(term.value or "", self.bench.clock.now())
+                if stamp is None:
+                    wrong = "since= takes 13:00, 2026-11-23 or 2026-11-23T13:00 (UTC)"
+                    found = replace(found, problem=found.problem or wrong)
+                    continue
+                term = replace(term, value=stamp)
+            terms.append(term)
+        return replace(found, terms=tuple(terms), inverted=found.inverted and bool(terms))
 
     def case_changed(self) -> None:
-        if self._source is None:
-            self._source = EventPages(self._ask, self.look)
-        snapshot = self.bench.snapshot
-        facts = snapshot.custody
-        self._source.grow(snapshot.event_lines)
-        self.rows.show(self._source)
+        if self._all is None:
+            self._all = EventPages(self._ask, self.look)
+        lines = self.bench.snapshot.event_lines
+        self._all.grow(lines)
+        wanted = self.filter()
+        if not wanted:
+            self._some, self._filter, self._searched = None, wanted, 0
+            self._show(self._all)
+        elif wanted != self._filter or self._some is None or lines != self._searched:
+            self._search(wanted)
+        self._tell()
+
+    def _show(self, source: EventPages) -> None:
+        """The list over these rows; where its row is not among them, the nearest before it."""
+        rows = self.tail
+        line = int(rows.current) if rows.held and rows.current is not None else None
+        rows.show(
+            source, empty=((" no line matches" if source is self._some else " nothing recorded yet", "dim"),)
+        )
+        if line is not None and source.find(str(line)) is None:
+            key = source.nearest(line)
+            if key is not None:
+                rows.go_to(key)
+
+    def _tell(self) -> None:
+        facts = self.bench.snapshot.custody
+        rows = self.tail
+        if not rows.held:
+            self._held_at = None
+        elif self._held_at is None:
+            self._held_at = self.bench.snapshot.event_lines
         fragments = facts.lines - facts.events
         anchored = count(facts.anchored_to) if facts.anchored_to else self.look.none
+        shown = len(rows.source)
+        some = self._some is not None and rows.source is self._some
+        total = self.bench.snapshot.event_lines
         self.name_title(
-            plural(facts.events, "event") if facts.events else "",
+            self._stands(rows),
+            f"{count(shown)} of {count(total)}" if some else plural(facts.events, "event") if facts.events else "",
             plural(fragments, "fragment") if fragments > 0 else "",
             f"checkpoint {count(facts.checkpointed_to)}" if facts.checkpointed_to else "",
             f"anchored {anchored}" if facts.events else "",
         )
         self.name_keys()
+
+    def _stands(self, rows: TailList) -> str:
+        """Whether it follows; a list that holds still is never mistaken for a quiet log."""
+        if rows.current is None:
+            return ""
+        if self._held_at is None:
+            return "follows"
+        source = cast("EventPages", rows.source)
+        fresh = len(source) - source.below(self._held_at)
+        key, _ = self.bench.registry.hint("list.last")
+        new = f", {count(fresh)} new below" + (f" ({key})" if key else "") if fresh else ""
+        return f"held at line {count(int(rows.current))}{new}"
+
+    def on_row_list_moved(self) -> None:
+        self._tell()
 
     def action_verify(self) -> None:
         self.bench.verify()
@@ -110,16 +139,53 @@ class CustodyPane(Pane):
         event.stop()
         self.post_message(self.Opened(int(event.key)))
 
-    def _ask(self, page: int) -> None:
-        if page not in self._asked:
-            self._asked.add(page)
-            self.run_worker(self._load(page), group="events")
+    # The filter
 
-    async def _load(self, page: int) -> None:
+    def _search(self, wanted: Filter) -> None:
+        if self._sought != wanted:  # the one under way looks again when lines came meanwhile
+            self._sought = wanted
+            self.run_worker(self._find(wanted), group="matching", exclusive=True)
+
+    async def _find(self, wanted: Filter) -> None:
         try:
-            rows = await self.bench.reader.events(page * _PAGE + 1, _PAGE)
+            while True:
+                upto = self.bench.snapshot.event_lines
+                again = wanted != self._filter or self._some is None or upto < self._searched
+                after = 0 if again else self._searched
+                found = await self.bench.reader.matching(wanted, after, upto)
+                if found is None or wanted != self.filter():
+                    return  # the next change of the case looks again
+                if again:
+                    self._some = EventPages(self._ask, self.look, array("q"))
+                assert self._some is not None
+                self._some.add(found)
+                self._filter, self._searched = wanted, upto
+                self._show(self._some)
+                self._tell()
+                if self.bench.snapshot.event_lines == upto:
+                    return
         finally:
-            self._asked.discard(page)
-        if self._source is not None and rows:
-            self._source.put(page, rows)
-            self.rows.repaint()
+            if self._sought == wanted:
+                self._sought = None
+
+    # Pages
+
+    def _ask(self, page: int) -> None:
+        source = self.rows.source
+        asked = (id(source), page)
+        if isinstance(source, EventPages) and asked not in self._asked:
+            self._asked.add(asked)
+            self.run_worker(self._load(source, page, asked), group="events")
+
+    async def _load(self, source: EventPages, page: int, asked: tuple[int, int]) -> None:
+        try:
+            if source is self._all:
+                rows = await self.bench.reader.events(page * PAGE + 1, PAGE)
+            else:
+                rows = await self.bench.reader.events_at(source.numbers(page))
+        finally:
+            self._asked.discard(asked)
+        if rows:
+            source.put(page, rows)
+            if self.rows.source is source:
+                self.rows.repaint()

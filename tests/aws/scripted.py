@@ -40,12 +40,13 @@ Answer = web.Response | Callable[[web.Request, Seen], Awaitable[web.StreamRespon
 
 @dataclass
 class Scripted:
-    """``answers`` are given in order; ``always`` when they are used up."""
+    """``answers`` are given in order; ``always`` when they are used up. ``date`` is what its clock says."""
 
     url: str = ""
     seen: list[Seen] = field(default_factory=list)
     answers: list[Answer] = field(default_factory=list)
     always: Answer | None = None
+    date: str = "Mon, 23 Nov 2026 09:00:00 GMT"
 
     async def handle(self, request: web.Request) -> web.StreamResponse:
         body = await request.read()
@@ -61,9 +62,13 @@ class Scripted:
         if answer is None:
             return web.Response(status=501, text="the test scripted no answer")
         if callable(answer):
-            return await answer(request, seen)
+            given = await answer(request, seen)
+            if not given.prepared:
+                given.headers["Date"] = self.date
+            return given
         # A response goes out once only; the scripted one may be given again.
-        return web.Response(status=answer.status, body=answer.body, headers=answer.headers)
+        headers = {**answer.headers, "Date": self.date}
+        return web.Response(status=answer.status, body=answer.body, headers=headers)
 
     def actions(self) -> list[str]:
         return [seen.action for seen in self.seen]

@@ -37,6 +37,11 @@ class Glass:
         """The screen."""
         return "\n".join(self.lines)
 
+    @property
+    def shown(self) -> str:
+        """The screen without its empty lines, for messages."""
+        return "\n".join(line.rstrip() for line in self.lines if line.strip())
+
     def feed(self, data: bytes) -> None:
         """Take what was written."""
         text = self._rest + self._decoder.decode(data)

@@ -19,7 +19,8 @@ from tests.bench.seat import ROOT, NotMeasured, Seat
 
 CASE = "IR-42"
 TITLE = "web-intrusion"
-"""Stands in the context bar as soon as anything of the case does."""
+SEEN = "payments-00"
+"""The name of the first account: it is on the screen as soon as anything of the case is."""
 PROGRAM = Path(sys.executable).with_name("jumpbag")
 _KEEP = ("PATH", "USER", "LOGNAME", "TZ")
 

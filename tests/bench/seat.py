@@ -11,6 +11,7 @@ import struct
 import subprocess
 import termios
 import time
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -42,6 +43,7 @@ class Seat:
     def __init__(self, command: Sequence[str], env: Mapping[str, str]) -> None:
         self.glass = Glass(*SIZE)
         self.read = 0
+        self._pieces: deque[tuple[float, bytes]] = deque()
         self._master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", SIZE[1], SIZE[0], 0, 0))
         self.began = time.monotonic()
@@ -74,11 +76,10 @@ class Seat:
         if seen(self.glass):
             return time.monotonic()
         while time.monotonic() < end:
-            for at, piece in self._collect(min(0.2, max(0.0, end - time.monotonic()))):
-                self.glass.feed(piece)
-                if seen(self.glass):
-                    return at
-        raise NotMeasured(f"in {seconds:.0f} s there was no {what}; the screen:\n{self.glass.text}")
+            at = self._next(min(0.2, max(0.0, end - time.monotonic())))
+            if at is not None and seen(self.glass):
+                return at
+        raise NotMeasured(f"in {seconds:.0f} s there was no {what}; the screen:\n{self.glass.shown}")
 
     def sees(self, words: str, seconds: float = 20.0) -> float:
         """When ``words`` stood on the screen."""
@@ -87,9 +88,8 @@ class Seat:
     def watch(self, seconds: float) -> None:
         """Read for so long."""
         end = time.monotonic() + seconds
-        while (left := end - time.monotonic()) > 0:
-            for _, piece in self._collect(left):
-                self.glass.feed(piece)
+        while self._next(max(0.0, end - time.monotonic())) is not None or time.monotonic() < end:
+            pass
 
     def press(self, key: str, seen: Callable[[Glass], object] | None = None, seconds: float = 10.0) -> Stroke:
         """Press a key; until its first byte where ``seen`` is None."""
@@ -98,13 +98,13 @@ class Seat:
         os.write(self._master, KEYS.get(key, key).encode())
         end, first = began + seconds, None
         while time.monotonic() < end:
-            for at, piece in self._collect(0.2):
+            at = self._next(0.2)
+            if at is not None:
                 first = first or at
-                self.glass.feed(piece)
                 if seen is None or seen(self.glass):
                     return Stroke(first - began, at - began)
         raise NotMeasured(
-            f"{seconds:.0f} s after the key {key} nothing came of it; the screen:\n{self.glass.text}"
+            f"{seconds:.0f} s after the key {key} nothing came of it; the screen:\n{self.glass.shown}"
         )
 
     def quiet(self, still: float = 0.25, seconds: float = 10.0) -> None:
@@ -116,22 +116,31 @@ class Seat:
             if self.read == before:
                 return
 
-    def _collect(self, seconds: float) -> list[tuple[float, bytes]]:
-        out: list[tuple[float, bytes]] = []
-        while select.select([self._master], [], [], 0.0 if out else max(0.0, seconds))[0]:
+    def _next(self, seconds: float) -> float | None:
+        """Put the next piece on the glass; when it was read, None if none came for so long."""
+        if not self._pieces:
+            self._collect(seconds)
+        if not self._pieces:
+            return None
+        at, piece = self._pieces.popleft()
+        self.glass.feed(piece)
+        return at
+
+    def _collect(self, seconds: float) -> None:
+        """Read all that is there before any of it is looked at: looking takes time."""
+        while select.select([self._master], [], [], 0.0 if self._pieces else seconds)[0]:
             try:
                 piece = os.read(self._master, 65536)
             except OSError:  # EIO: the other end is closed
                 piece = b""
             if not piece:
-                if out:
-                    return out
-                raise NotMeasured(f"the screens ended by themselves; what stood there:\n{self.glass.text}")
-            out.append((time.monotonic(), piece))
+                if self._pieces:
+                    return
+                raise NotMeasured(f"the screens ended by themselves; what stood there:\n{self.glass.shown}")
+            self._pieces.append((time.monotonic(), piece))
             self.read += len(piece)
             if _ASKED in piece:
                 os.write(self._master, _ANSWER)
-        return out
 
     # The process
 

@@ -50,6 +50,9 @@ def test_a_good_configuration_reads(tmp_path: Path) -> None:
         (GOOD.replace("https://127.0.0.1:4430", "https://a:b@127.0.0.1"), "aws.endpoints.sts", "credentials"),
         (GOOD + "[aws.endpoints\n", "line", "TOML"),
         (GOOD.replace('"ex-07"', '"ex 07"'), "examiner.id", "letters"),
+        (GOOD.replace('"ex-07"', '"agent"'), "examiner.id", "not agent"),
+        (GOOD.replace('"ex-07"', '"ex-07"\nroster = ["ex-11", "ex 12"]'), "examiner.roster[1]", "letters"),
+        (GOOD.replace('"ex-07"', '"ex-07"\nroster = "ex-11"'), "examiner.roster", "a list"),
         (GOOD.replace("role =", 'tag = "Forensics"\nrole ='), "aws.tag", "Forensics=Enabled"),
     ],
 )
@@ -60,6 +63,15 @@ def test_an_error_names_the_file_the_place_and_the_fix(tmp_path: Path, text: str
     assert str(path) in caught.value.message
     assert names in caught.value.message
     assert fix in caught.value.next
+
+
+def test_a_roster_names_who_else_may_open_the_case(tmp_path: Path) -> None:
+    examiner = load(written(tmp_path, GOOD.replace('"ex-07"', '"ex-07"\nroster = ["ex-11", "ex-07"]'))).examiner
+    assert examiner.everyone == ("ex-07", "ex-11")
+    assert examiner.check("ex-11") == "ex-11"
+    with pytest.raises(Usage, match="'ex-12' is not an examiner of this case") as caught:
+        examiner.check("ex-12")
+    assert "ex-07, ex-11" in caught.value.next
 
 
 def test_plain_http_is_fine_on_loopback_alone(tmp_path: Path) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from app.case.readmodel import ReadModel
 from app.client.feed import Feed
+from app.client.inventory import Inventory
 from app.model import Account, Acquisition, Resource
 from app.model.view import AgentFacts
 
@@ -43,12 +44,12 @@ def test_only_what_changed_is_read_again(tmp_path: Path) -> None:
     model.resources("s1", [resource(1), resource(2)])
     first = feed.poll()
     assert first is not None
-    assert [r.id for r in first.resources] == ["vol-0001", "vol-0002"]
+    assert first.inventory.total == 2 and [r.id for r in Inventory(feed).every()] == ["vol-0001", "vol-0002"]
     assert feed.poll() is None
     model.acquisition(acquisition(5))
     second = feed.poll()
     assert second is not None
-    assert second.resources is first.resources
+    assert second.inventory is first.inventory
     assert second.acquisitions[0].bytes_done == 5
 
 
@@ -59,7 +60,7 @@ def test_a_scan_forgets_what_it_did_not_see(tmp_path: Path) -> None:
     model.forget_resources("aws", "222222222222", "eu-west-1", keep_scan="s2")
     snapshot = feed.poll()
     assert snapshot is not None
-    assert [(r.id, r.name) for r in snapshot.resources] == [("vol-0002", "renamed")]
+    assert [(r.id, r.name) for r in Inventory(feed).every()] == [("vol-0002", "renamed")]
     assert model.find("volume", "vol-0002", None) is not None
     assert model.find("volume", "vol-0002", "333333333333") is None
 

@@ -24,6 +24,7 @@ OFF: dict[str, Any] = {
     "disabled_keys": None,
     "lose_snapshots_after_s": None,
     "left_accounts": None,
+    "clock_skew_s": None,
 }
 
 

@@ -169,6 +169,7 @@ def test_faults_are_switched_while_running(serve: Serve) -> None:
         "disabled_keys": [],
         "lose_snapshots_after_s": None,
         "left_accounts": [],
+        "clock_skew_s": 0,
     }
     assert clients.range.faults(throttle=0.5)["latency_ms"] == [1.0, 2.0]
     assert clients.range.faults(latency_ms=None)["latency_ms"] == [0.0, 0.0]

@@ -135,6 +135,12 @@ async def desk_on(
             model.close()
 
 
+@pytest.fixture(autouse=True)
+def _own_state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the screens keep (the last copy, what was typed) stays with the test."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+
+
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[OpenDesk]:
     def opened(**more: Any) -> AbstractAsyncContextManager[Desk]:

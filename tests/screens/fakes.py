@@ -74,6 +74,13 @@ _DEFAULTS: dict[str, Any] = {
     "status": {"pid": 4242, "state": "detached", "survives_logout": True, "leases": 3, "running": 2},
     "inventory.refresh": {"ok": True},
     "plan": _plan,
+    "acquire.batch": lambda params: {
+        "started": [
+            {"target": one["target"], "acquisition": f"A-{number:04d}"}
+            for number, one in enumerate(params["plans"], 11)
+        ],
+        "refused": [],
+    },
     "acquire": {"acquisition": "A-0009", "state": "queued"},
     "acquisition.pause": lambda params: {"acquisition": params["acquisition"], "state": "paused"},
     "acquisition.resume": lambda params: {"acquisition": params["acquisition"], "state": "running"},
@@ -81,6 +88,8 @@ _DEFAULTS: dict[str, Any] = {
     "session.arm": {"armed_until": "2026-11-23T14:18:21Z"},
     "session.disarm": {"armed_until": None},
     "lease.revoke": lambda params: {"lease": params["lease"], "state": "revoked"},
+    "evidence.verify": lambda params: {"item": params["item"], "state": "running"},
+    "evidence.stop": lambda params: {"item": params["item"], "state": "stopped"},
     "verify": VERIFIED,
     "stop": {"ok": True},
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,8 @@ def seed_hostile(path: Path) -> ReadModel:
     facts(model, NOW)
     case: Any = msgspec.structs.replace
     with model.batch():
-        model.fact("agent", AgentFacts(state="detached", beat=stamp(NOW), problem=attack(0) + attack(3)))
+        armed = {"armed_until": stamp(NOW + timedelta(minutes=15)), "armed_by": attack(1)}
+        model.fact("agent", AgentFacts(state="detached", beat=stamp(NOW), problem=attack(0) + attack(3), **armed))
         model.fact("custody", CustodyFacts(events=40, lines=41))
         model.accounts(
             case(one, name=attack(n), path=attack(n + 1) if one.path else "", reason=one.reason and attack(n))

@@ -13,12 +13,14 @@ from app.model import (
     Account,
     Acquisition,
     Attachment,
+    Coverage,
+    Digest,
     Effect,
     EvidenceItem,
     Lease,
     Resource,
 )
-from app.model.view import AgentFacts, CaseFacts, CustodyFacts, Scan, StepRow
+from app.model.view import AgentFacts, CaseFacts, CustodyFacts, EvidenceCheck, Scan, StepRow
 
 GIB = 1024**3
 NOW = datetime(2026, 11, 23, 14, 3, 21, tzinfo=UTC)
@@ -331,6 +333,27 @@ def facts(model: ReadModel, now: datetime) -> None:
         model.fact("custody", CustodyFacts(events=214, lines=214, checkpointed_to=200, key="9f1c2d3e4b5a6978"))
 
 
+def arm(model: ReadModel, minutes: float | None = 15, now: datetime = NOW) -> None:
+    """Open the write window of the demonstration case for so long; None closes it."""
+    until = stamp(now + timedelta(minutes=minutes)) if minutes is not None else None
+    facts = AgentFacts(
+        pid=4242,
+        state="detached",
+        beat=stamp_us(now),
+        caller="arn:aws:iam::111111111111:user/ex-07",
+        armed_until=until,
+        armed_by="ex-07" if until else "",
+    )
+    model.fact("agent", facts)
+
+
+def seed_armed(path: Path) -> ReadModel:
+    """The demonstration case with its write window open."""
+    model = seed(path)
+    arm(model)
+    return model
+
+
 def seed(path: Path, now: datetime = NOW) -> ReadModel:
     """Write the demonstration case; the model stays open so that more can be written."""
     model = ReadModel(path)
@@ -360,6 +383,26 @@ def seed(path: Path, now: datetime = NOW) -> ReadModel:
                 sha256="3fa9" * 16,
                 sealed=stamp(now),
                 source="vol-0c11d2c3b4a596877",
+                digests=tuple(
+                    Digest(of=of, alg="sha256", hex=hexdigits, bytes=size, stage=stage)
+                    for stage in ("rest", "reverify")
+                    for of, hexdigits, size in (
+                        ("tagmanifest-sha256.txt", "5be2c704" * 8, 308),
+                        ("data/disk.raw", "3fa9" * 16, 8 * GIB),
+                        ("blocks.tsv", "90ad41f6" * 8, 1_146_902),
+                    )
+                ),
+                coverage=Coverage(expected_bytes=8 * GIB, read_bytes=8 * GIB),
+            )
+        )
+        model.check(
+            EvidenceCheck(
+                item="E-0005",
+                state="ok",
+                bytes_done=8 * GIB + 1_148_344,
+                bytes_total=8 * GIB + 1_148_344,
+                started=stamp(now - timedelta(minutes=9)),
+                ended=stamp(now - timedelta(minutes=8)),
             )
         )
     add_events(model, 1, 214, now)

@@ -9,7 +9,8 @@ import pytest
 from rich.cells import cell_len
 
 from app.model import EvidenceItem
-from screens.present.acquisitions import rows, step_lines, summary
+from screens.present.acquisition_page import step_lines, summary
+from screens.present.acquisitions import rows
 from screens.present.cells import cells
 from screens.present.look import UNICODE
 from screens.present.states import acquisition_state, running

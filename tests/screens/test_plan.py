@@ -15,12 +15,15 @@ from screens.workbench.screen import WorkbenchScreen
 from tests.screens.conftest import Desk, OpenDesk
 from tests.screens.fakes import ScriptedCommands
 from tests.screens.sample_plan import plan
-from tests.screens.seed import HOME, PAYMENTS, XVDA
+from tests.screens.seed import HOME, PAYMENTS, XVDA, arm
 
 TARGET = f"aws:{PAYMENTS}:{XVDA}"
 
 
-async def open_plan(d: Desk) -> None:
+async def open_plan(d: Desk, *, armed: bool = True) -> None:
+    if armed:
+        arm(d.model)
+        await d.until(lambda: d.app.armed, "the write window")
     await d.press("2")
     source = d.app.workbench.resources.rows.source
     d.app.workbench.resources.rows.go_to(
@@ -63,7 +66,7 @@ async def test_the_plan_shows_steps_effects_undo_permissions_clocks_and_warnings
 async def test_what_shares_and_destroys_needs_the_gravest_word(desk: OpenDesk) -> None:
     async with desk() as d:
         await open_plan(d)
-        assert "type DESTROY" in d.text
+        assert "type DESTROY" in d.text and "READ-ONLY" not in d.text
         d.app.screen.query_one("#reason").focus()
         await d.pilot.pause()
         await d.type("SEC-981")
@@ -181,6 +184,67 @@ async def test_a_refused_start_is_shown_in_place(desk: OpenDesk) -> None:
         await d.press("r", "right", "enter")
         await d.sees("the plan changed since it was shown", "read the new plan")
         assert approve(d).disabled
+
+
+@pytest.mark.parametrize("size", [(80, 24), (132, 40)])
+async def test_while_read_only_nothing_is_approved_and_nothing_is_lost(
+    desk: OpenDesk, size: tuple[int, int]
+) -> None:
+    async with desk(size=size) as d:
+        await open_plan(d, armed=False)
+        await d.press("r")  # a direct plan: Enter would be enough
+        note = "READ-ONLY: w opens a write window; then approve"
+        await d.sees("[ Cancel ]    [ Approve: read-only, w arms ]", note)
+        d.app.screen.query_one("#reason").focus()
+        await d.pilot.pause()
+        await d.type("SEC-981")
+        await d.press("enter", "right", "enter")
+        await d.until(lambda: d.text.count(note) == 2, "the toast")
+        assert d.commands.called("acquire") == [] and d.screen_name == "PlanScreen"
+        arm(d.model)
+        await d.until(lambda: "READ-ONLY" not in d.lines[-3] and "[ Approve ]" in d.text, "a live button")
+        assert d.app.screen.query_one("#reason", Input).value == "SEC-981"
+        assert len(d.commands.called("plan")) == 2  # it was not planned again for that
+        d.clock.advance(15 * 60)
+        d.app.screen.tick()  # type: ignore[attr-defined]
+        await d.sees("[ Approve: read-only, w arms ]")
+        arm(d.model, 30)
+        await d.until(lambda: "read-only, w" not in d.text)
+        await d.press("enter")
+        assert [call["reason"] for call in d.commands.called("acquire")] == ["SEC-981"]
+
+
+async def test_a_window_that_ended_on_the_way_leaves_plan_and_reason(desk: OpenDesk) -> None:
+    fault = Refused("the case is read-only", next="open a write window: w, or :arm")
+    async with desk(commands=ScriptedCommands(acquire=fault)) as d:
+        await open_plan(d)
+        d.app.screen.query_one("#reason").focus()
+        await d.pilot.pause()
+        await d.type("SEC-981")
+        await d.press("enter", "right", "enter")
+        await d.type_word("DESTROY")
+        await d.sees("the case is read-only", "open a write window", "ec2:CopySnapshot")
+        assert isinstance(d.app.screen, PlanScreen) and not approve(d).disabled
+        assert d.app.screen.query_one("#reason", Input).value == "SEC-981"
+
+
+async def test_what_the_plan_did_not_make_is_destroyed_for_a_reason_only(desk: OpenDesk) -> None:
+    def answer(params: dict[str, Any]) -> Any:
+        made = plan()
+        steps = tuple(
+            msgspec.structs.replace(step, undoes="") if step.effect == "destroy" else step for step in made.steps
+        )
+        return {"plan": msgspec.to_builtins(msgspec.structs.replace(made, steps=steps)), "digest": "aa"}
+
+    async with desk(commands=ScriptedCommands(plan=answer)) as d:
+        await open_plan(d)
+        await d.press("right", "enter")
+        await d.sees("custody needs the reason")
+        assert d.screen_name == "PlanScreen" and d.app.focused is d.app.screen.query_one("#reason")
+        await d.type("court order 7")
+        await d.press("enter", "right", "enter")
+        await d.type_word("DESTROY")
+        assert [call["reason"] for call in d.commands.called("acquire")] == ["court order 7"]
 
 
 async def test_an_answer_that_is_no_plan_is_told_as_such(desk: OpenDesk) -> None:

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 
 from app.model import PlanWarning
-from screens.present import plan_steps, plans
+from screens.present import approval, plan_steps, plans
 from screens.present.cells import Line, cells
 from screens.present.look import UNICODE
 from tests.screens.sample_plan import instance_plan, plan
@@ -77,9 +77,30 @@ def test_a_disk_alone_has_no_headings() -> None:
     ],
 )
 def test_the_word_is_the_gravest_effect(route: str, lock: int, word: str) -> None:
-    assert plans.needs_word(plan(route, lock)) == plans.needs_word(instance_plan(route, lock)) == word
+    assert approval.needs_word(plan(route, lock)) == approval.needs_word(instance_plan(route, lock)) == word
     shared = [step for step in plan().steps if step.effect != "destroy"]
-    assert plans.needs_word(msgspec.structs.replace(plan(), steps=tuple(shared))) == "SHARE"
+    assert approval.needs_word(msgspec.structs.replace(plan(), steps=tuple(shared))) == "SHARE"
+
+
+def test_a_batch_is_graded_by_the_gravest_of_its_plans() -> None:
+    assert approval.needs_word(plan("direct"), plan("direct", 7)) == "MODIFY"
+    assert approval.needs_word(plan("direct"), plan("copy")) == "DESTROY" and approval.needs_word() == ""
+
+
+def test_only_what_the_plan_did_not_make_itself_needs_a_reason_to_be_destroyed() -> None:
+    made = plan()
+    assert approval.needs_word(made) == "DESTROY" and not approval.needs_reason(made)
+    steps = tuple(
+        msgspec.structs.replace(step, undoes="") if step.effect == "destroy" else step for step in made.steps
+    )
+    foreign = msgspec.structs.replace(made, steps=steps)
+    assert approval.needs_reason(foreign) and approval.needs_reason(made, foreign)
+
+
+def test_the_button_says_what_approving_asks_for() -> None:
+    assert approval.button("DESTROY", True, "w") == "[ Approve: type DESTROY to go on ]"
+    assert approval.button("", True, "w", 12) == "[ Approve 12 ]"
+    assert approval.button("SHARE", False, "w") == "[ Approve: read-only, w arms ]"
 
 
 def test_what_will_happen_is_said_once_for_each_kind_of_call() -> None:

@@ -20,7 +20,8 @@ from app.clock import stamp
 from app.model import Acquisition
 from app.model.view import StepRow
 from screens.present import amounts, durations
-from screens.present.acquisitions import done_percent, rows, step_lines, summary
+from screens.present.acquisition_page import step_lines, summary
+from screens.present.acquisitions import done_percent, rows
 from screens.present.cells import Line, cells, columns, fit, fit_line, wrap
 from screens.present.leases import live, live_line, not_ended
 from screens.present.look import ASCII, UNICODE, Look, choose_look, given_environment

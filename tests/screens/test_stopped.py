@@ -14,7 +14,7 @@ from screens.present.acquisitions import nothing_lost, rows
 from screens.present.look import UNICODE
 from screens.present.reasons import why
 from screens.present.states import counted, waiting
-from screens.workbench.acquisitions import cancel_question
+from screens.workbench.steering import cancel_question
 from tests.screens.conftest import OpenDesk
 from tests.screens.seed import NOW, acquisitions, leases, step_rows
 from tests.screens.seed_instance import acquisition as instance

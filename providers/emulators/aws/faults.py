@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +44,10 @@ class FaultBox:
     def as_dict(self) -> dict[str, Any]:
         value: dict[str, Any] = msgspec.to_builtins(self.now)
         return {key: list(item) if isinstance(item, tuple) else item for key, item in value.items()}
+
+    def clock(self) -> datetime:
+        """What time the cloud takes it to be."""
+        return datetime.now(UTC) + timedelta(seconds=self.now.clock_skew_s)
 
     def hits(self, share: float) -> bool:
         """Whether a fault with this share strikes now."""

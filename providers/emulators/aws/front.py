@@ -18,7 +18,8 @@ import logging
 import ssl
 import uuid
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl
@@ -142,6 +143,7 @@ class Front:
             return await self._drop(request, None)
         answer = await self._answer(call)
         answer.headers["x-amzn-RequestId"] = call.id
+        answer.headers["Date"] = format_datetime(faults.clock(), usegmt=True)
         if dropped:
             return await self._drop(request, answer)
         return web.Response(status=answer.status, headers=answer.headers, body=answer.body)
@@ -217,9 +219,9 @@ class Front:
             raise refusal(service, "bad_signature")
         if not sigv4.matches(signed, principal.secret, call.request.method, call.target, headers, call.body):
             raise refusal(service, "bad_signature")
-        moment, now = sigv4.moment(headers), datetime.now(UTC)
+        moment, now = sigv4.moment(headers), self.world.faults.clock()
         if moment is None or abs(moment - now) > _SKEW:
-            raise refusal(service, "skewed")
+            raise refusal(service, "skewed", _untimely(moment, now) if moment and service != "ec2" else "")
         early = self.world.faults.now.expire_leases_after_s
         if principal.expires is not None and principal.issued is not None:
             over = now >= principal.expires
@@ -296,6 +298,18 @@ class Front:
             world.snapshots.settle()
             return tagging.get_resources(world, principal, call.region, params)
         raise not_embedded(call.service, call.name)
+
+
+def _untimely(moment: datetime, now: datetime) -> str:
+    """As services put it that take the time from the signature (observed: no reference has the words)."""
+    minutes = int(_SKEW.total_seconds() // 60)
+    first, last = now - _SKEW, now + _SKEW
+    signed, here = (f"{time:%Y%m%dT%H%M%SZ}" for time in (moment, now))
+    if moment < now:
+        return f"Signature expired: {signed} is now earlier than {first:%Y%m%dT%H%M%SZ} ({here} - {minutes} min.)"
+    return (
+        f"Signature not yet current: {signed} is still later than {last:%Y%m%dT%H%M%SZ} ({here} + {minutes} min.)"
+    )
 
 
 def _ec2_code(answer: Answer) -> str | None:

@@ -10,7 +10,7 @@ import json
 import re
 import zlib
 from collections.abc import Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from providers.emulators.aws.errors import ApiError, refusal
@@ -195,7 +195,7 @@ class AssumeRole:
     def _open(
         self, role: Role, tags: dict[str, str], transitive: frozenset[str], identity: str, packed: int
     ) -> dict[str, Any]:
-        now = datetime.now(UTC).replace(microsecond=0)
+        now = self.world.faults.clock().replace(microsecond=0)
         ttl = self.world.faults.now.lease_ttl_s
         seconds = self.seconds if ttl is None else min(self.seconds, ttl)
         session = self.world.identities.open_session(

@@ -157,6 +157,8 @@ class Faults(msgspec.Struct, frozen=True, kw_only=True):
     ``disabled_keys`` names KMS keys as ``<account>:<region>:<kind>``, with a kind of :data:`KEY_KINDS`.
     ``lose_snapshots_after_s``: somebody deletes every snapshot that long after it was begun.
     ``left_accounts`` are accounts that have left the organisation.
+    ``clock_skew_s``: the cloud's clock is so many seconds ahead of this machine's (negative: behind), for what it
+    says and accepts; what it made before keeps its time.
     """
 
     lease_ttl_s: int | None = None
@@ -171,10 +173,12 @@ class Faults(msgspec.Struct, frozen=True, kw_only=True):
     disabled_keys: tuple[str, ...] = ()
     lose_snapshots_after_s: float | None = None
     left_accounts: tuple[str, ...] = ()
+    clock_skew_s: int = 0
 
 
 class Scenario(msgspec.Struct, frozen=True, kw_only=True):
-    """A whole pack. ``tag`` is what makes a resource eligible, as (key, value)."""
+    """A whole pack. ``tag`` is what makes a resource eligible, as (key, value). ``offer`` is the playbook in the
+    pack's ``playbooks`` directory that a new case on it offers, "" for none."""
 
     root: Path
     name: str
@@ -182,6 +186,7 @@ class Scenario(msgspec.Struct, frozen=True, kw_only=True):
     tag: tuple[str, str]
     seed: int
     speed: float
+    offer: str
     aws: Aws | None
     azure: Azure | None
     gcp: Gcp | None

@@ -50,6 +50,7 @@ DEFAULT_REGION = "eu-west-1"
 DEFAULT_TAG = "Forensics=Enabled"
 _NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 _ACCOUNT = r"[0-9]{12}"
+_DAY_S = 86400
 _REGION = r"[a-z]{2}(-[a-z]+)+-[0-9]"
 _BLOCK = re.compile(r"(vol:[0-9]+|vol-[0-9a-f]+):[0-9]+")
 _KEY = rf"{_ACCOUNT}:{_REGION}:({'|'.join(KEY_KINDS)})"
@@ -92,6 +93,7 @@ def load(folder: Path) -> Scenario:
         tag=_tag(head),
         seed=head.whole("seed", 0),
         speed=head.number("speed", 1.0, low=0.001),
+        offer=head.text("offer", "", pattern=_NAME, kind="the id of one of the pack's playbooks"),
         aws=read_aws,
         azure=_azure(azure) if azure else None,
         gcp=_gcp(gcp) if gcp else None,
@@ -319,6 +321,7 @@ def read_faults(table: Table) -> Faults:
         disabled_keys=_each_of(table, "disabled_keys", _KEY, f'"<account>:<region>:<kind>", a kind of {_KINDS}'),
         lose_snapshots_after_s=table.number("lose_snapshots_after_s", None),
         left_accounts=_each_of(table, "left_accounts", _ACCOUNT, "account ids of 12 digits"),
+        clock_skew_s=table.whole("clock_skew_s", 0, low=-_DAY_S, high=_DAY_S),
     )
     table.end()
     return faults

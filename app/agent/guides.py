@@ -1,0 +1,207 @@
+"""Playbooks as they are followed: who is at which step, in custody and in the read model.
+
+What a playbook says is read from its file, by id; whoever asks gives no text but notes. Nothing here acts on a
+cloud: a run is a record beside the work.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Literal, get_args
+
+import msgspec
+
+from app.acquisition.record import Record
+from app.case.readmodel import ReadModel
+from app.faults import Refused, Usage
+from app.guided.conditions import number
+from app.guided.load import Library
+from app.model.view import GuideRun, GuideStep
+from app.text import visible
+
+State = Literal["done", "by_hand", "skipped", "todo"]
+NOTE = 2000
+"""Characters of a note."""
+_TARGET = 200
+_ABOUT = "playbook target"
+_SAID: dict[State, str] = {
+    "done": "seen to be done by the screens",
+    "by_hand": "done by hand, as recorded by",
+    "skipped": "skipped by",
+    "todo": "to do again, says",
+}
+
+
+class Guides:
+    """The runs of a case. Only the examiner who follows one records its steps; another takes over first."""
+
+    def __init__(self, record: Record, model: ReadModel, library: Callable[[], Library]) -> None:
+        self._record = record
+        self._model = model
+        self._library = library
+        self._runs: dict[str, GuideRun] = {}
+        self._by_hand: dict[str, frozenset[str]] = {}  # run -> steps that the screens cannot see
+        self._newest = 0  # number of the newest acquisition
+        record.watch(self._heard)
+
+    # -- what the log says ------------------------------------------------------------------------------
+
+    def _heard(self, body: dict[str, Any]) -> None:
+        params, op = body.get("params", {}), body["op"]
+        self._newest = max(self._newest, number(str(body.get("acq", ""))))
+        if op == "playbook.start":
+            self._began(body, params)
+        elif params.get("run") not in self._runs:
+            return
+        elif op == "playbook.step":
+            self._stepped(body, params)
+        elif op == "playbook.takeover":
+            self._put(msgspec.structs.replace(self._runs[params["run"]], examiner=str(params.get("to", ""))))
+        elif op == "case.note" and params.get("note") == _ABOUT:
+            self._put(msgspec.structs.replace(self._runs[params["run"]], target=str(params.get("target", ""))))
+
+    def _began(self, body: dict[str, Any], params: dict[str, Any]) -> None:
+        ident = str(params.get("run", ""))
+        self._by_hand[ident] = frozenset(map(str, params.get("by_hand", ())))
+        self._put(
+            GuideRun(
+                id=ident,
+                playbook=str(params.get("playbook", "")),
+                title=str(params.get("title", "")),
+                sha256=str(params.get("sha256", "")),
+                examiner=str(body["actor"]["id"]),
+                started=body["ts"],
+                target=str(params.get("target", "")),
+                after=self._newest,
+                steps=tuple(GuideStep(id=str(step)) for step in params.get("steps", ())),
+            )
+        )
+
+    def _stepped(self, body: dict[str, Any], params: dict[str, Any]) -> None:
+        state = params.get("state")
+        if state not in ("todo", "done", "by_hand", "skipped"):
+            return
+        made = GuideStep(
+            id=str(params.get("step", "")),
+            state=state,
+            by=str(body["actor"]["id"]),
+            at=body["ts"],
+            note=str(params.get("note", "")),
+        )
+        run = self._runs[params["run"]]
+        steps = tuple(made if step.id == made.id else step for step in run.steps)
+        self._put(msgspec.structs.replace(run, steps=steps))
+
+    def _put(self, run: GuideRun) -> None:
+        self._runs[run.id] = run
+        self._model.guide(run)
+
+    def repaint(self) -> None:
+        """Write every run anew, after the read model fell behind."""
+        for run in self._runs.values():
+            self._model.guide(run)
+
+    # -- what examiners ask -----------------------------------------------------------------------------
+
+    def library(self) -> Library:
+        """The playbooks there are now, read from their files."""
+        return self._library()
+
+    def start(self, library: Library, playbook: str, target: str, actor: str) -> str:
+        """Follow a playbook of ``library``; the run's id. Usage if there is no such playbook, or a faulty one."""
+        edition = library.get(playbook)
+        about = _plain(target, "target", _TARGET)
+        run = f"G-{max((number(one) for one in self._runs), default=0) + 1:04d}"
+        found = edition.playbook
+        self._record.fact(
+            "playbook.start",
+            f"{actor} follows the playbook {visible(found.title)} as {run}.",
+            actor=actor,
+            params={
+                "run": run,
+                "playbook": found.id,
+                "title": found.title,
+                "sha256": edition.sha256,
+                "steps": [step.id for step in found.steps],
+                "by_hand": [step.id for step in found.steps if step.by_hand],
+                "target": about,
+            },
+        )
+        return run
+
+    def step(self, run: str, step: str, state: str, note: str, actor: str) -> None:
+        """Record how a step went. Refused if another examiner follows the run, if the note that is the only trace
+        of a step is missing, or if the screens claim to have seen what they cannot see."""
+        followed = self._mine(run, actor)
+        place = next((n for n, one in enumerate(followed.steps, 1) if one.id == step), None)
+        if place is None:
+            raise Usage(f"{run} has no step {visible(step, cap=60)!r}", next="its steps are in custody")
+        if state not in get_args(State):
+            raise Usage(f"{visible(state, cap=60)!r} is no state of a step", next=f"{', '.join(get_args(State))}")
+        note = _plain(note, "note", NOTE).strip()
+        if state == "done" and step in self._by_hand[run]:
+            raise Refused(f"no screen can see that step {step} is done", next="record by hand what was done")
+        if state in ("by_hand", "skipped") and not note:
+            what = "what was done, and what was seen" if state == "by_hand" else "why it is skipped"
+            raise Usage(f"step {step} needs a note", next=f"say {what}")
+        said = _SAID[state]  # type: ignore[index]
+        said = said if state == "done" else f"{said} {actor}"
+        self._record.fact(
+            "playbook.step",
+            f"{run}, step {place} of {len(followed.steps)} ({step}): {said}.",
+            actor=actor,
+            params={"run": run, "step": step, "state": state, "note": note},
+        )
+
+    def about(self, run: str, target: str, actor: str) -> str:
+        """Say what a run is about; the target."""
+        self._mine(run, actor)
+        about = _plain(target, "target", _TARGET)
+        self._record.fact(
+            "case.note",
+            f"{run} is about {visible(about)}." if about else f"{run} is about nothing in particular.",
+            actor=actor,
+            params={"note": _ABOUT, "run": run, "target": about},
+        )
+        return about
+
+    def take_over(self, run: str, actor: str) -> str:
+        """Follow a run from here on; who does so now. Refused if it is finished, or theirs already."""
+        followed = self._run(run)
+        if followed.examiner == actor:
+            raise Refused(f"{run} is followed by {actor} already", next="go on with it")
+        if all(step.state != "todo" for step in followed.steps):
+            raise Refused(f"{run} is finished", next="read its page, or start the playbook anew")
+        self._record.fact(
+            "playbook.takeover",
+            f"{actor} takes over {run} from {followed.examiner}.",
+            actor=actor,
+            params={"run": run, "from": followed.examiner, "to": actor},
+        )
+        return actor
+
+    def _run(self, run: str) -> GuideRun:
+        found = self._runs.get(run)
+        if found is None:
+            known = ", ".join(self._runs) or "none is followed yet"
+            raise Usage(f"no playbook is followed as {visible(run, cap=60)!r}", next=f"in this case: {known}")
+        return found
+
+    def _mine(self, run: str, actor: str) -> GuideRun:
+        found = self._run(run)
+        if found.examiner != actor:
+            raise Refused(
+                f"{run} is followed by {visible(found.examiner)}", next="take it over first: t, then Enter on it"
+            )
+        return found
+
+
+def _plain(text: str, name: str, most: int) -> str:
+    """Text that custody can hold."""
+    if len(text) > most:
+        raise Usage(f"the parameter {name} has {len(text)} characters", next=f"{most} at most")
+    try:
+        text.encode("utf-8")
+    except UnicodeEncodeError:
+        raise Usage(f"the parameter {name} is not text", next="send UTF-8") from None
+    return text

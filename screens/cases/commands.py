@@ -1,0 +1,28 @@
+"""The commands of the screens before a case is open; keys and help come from them as everywhere."""
+
+from __future__ import annotations
+
+from textual.binding import BindingType
+
+from screens.command import registry
+from screens.command.catalogue import COMMANDS
+from screens.command.registry import Command, Registry
+
+CASES: tuple[Command, ...] = (
+    Command("cases.new", "cases", "app.new_case", "new case", "Make a case: a form, then its signing key", "n"),
+    Command("cases.demo", "cases", "app.demo", "demo", "Try it on an embedded cloud, with a case of its own", "t"),
+    Command("cases.doctor", "cases", "app.doctor", "doctor", "Is this machine fit for the work?", "d"),
+    Command("cases.filter", "cases", "filter", "filter", "Only cases with these words; agent=running, ticket=...",
+            "slash,f"),
+    Command("cases.back", "cases", "back", "back", "Clear the filter", "escape"),
+    Command("cases.help", "cases", "app.help", "help", "These keys", "question_mark"),
+    Command("cases.quit", "cases", "app.quit_cases", "leave", "Leave; agents go on", "q"),
+    Command("cases.return", "back", "back", "back", "Back to the cases", "escape,minus,q"),
+)  # fmt: skip
+
+REGISTRY = Registry((*CASES, *(one for one in COMMANDS if one.section == "lists")))
+
+
+def bindings(*sections: str) -> list[BindingType]:
+    """The bindings of these sections."""
+    return registry.bindings(CASES, *sections)

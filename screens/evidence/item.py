@@ -1,0 +1,97 @@
+"""One sealed item: everything that is known of it, over its lines in the custody record."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from textual.content import Content
+from textual.widget import Widget
+
+from app.model import EvidenceItem
+from app.model.view import EventRow
+from screens.acquisition.screen import Events
+from screens.evidence.keys import ItemCommands
+from screens.evidence.lines import detail_lines
+from screens.present.amounts import plural
+from screens.widgets.page_lines import PageLines
+from screens.widgets.row_list import RowList
+
+
+class ItemScreen(ItemCommands):
+    """Enter on a line opens it whole."""
+
+    CSS_PATH = Path(__file__).with_name("evidence.tcss")
+    AUTO_FOCUS = "#detail"
+
+    def __init__(self, ident: str) -> None:
+        super().__init__()
+        self._ident = ident
+        self._lines_seen = -1
+        self._about: dict[int, bool] = {}  # custody line -> whether it is of this item
+
+    @property
+    def crumbs(self) -> Sequence[str]:
+        return ("evidence", self._ident)
+
+    @property
+    def more_hints(self) -> Sequence[tuple[str, str]]:
+        return (("Enter", "event"),) if self.query_one("#custody").has_focus else ()
+
+    @property
+    def item(self) -> EvidenceItem | None:
+        return next((one for one in self.bench.snapshot.items if one.id == self._ident), None)
+
+    def body(self) -> Iterable[Widget]:
+        detail = PageLines(look=self.look, id="detail")
+        detail.border_title = Content(self.look.clean(self._ident))
+        yield detail
+        rows = RowList(look=self.look, id="custody", tail=True, empty=((" nothing recorded yet", "dim"),))
+        rows.border_title = Content("Custody")
+        yield rows
+
+    def show_case(self) -> None:
+        super().show_case()
+        lines = self.bench.snapshot.event_lines
+        if lines != self._lines_seen:
+            self._lines_seen = lines
+            self.run_worker(self._load(), exclusive=True, group="events")
+
+    def show_time(self) -> None:
+        super().show_time()
+        one, page, bench = self.item, self.query_one("#detail", PageLines), self.bench
+        if one is not None and page.inner:
+            check, made, now = self.check_of(one), self.acquisition_of(one), bench.clock.now()
+            page.show(detail_lines(one, check, made, bench.shelf.names, now, page.inner, self.look))
+
+    def on_descendant_focus(self) -> None:
+        self.show_time()
+
+    async def _load(self) -> None:
+        one = self.item
+        if one is None:
+            return
+        found = [row for row in await self.bench.reader.events_of(one.acquisition) if await self._names(row)]
+        rows = self.query_one("#custody", RowList)
+        rows.border_title = Content(f"Custody {self.look.dot} {plural(len(found), 'line')}")
+        rows.show(Events(found, self.look))
+
+    async def _names(self, row: EventRow) -> bool:
+        """Whether a line of the acquisition is of this item; each is looked at once."""
+        if row.line not in self._about:
+            body = await self.bench.reader.event_body(row.line)
+            self._about[row.line] = body is not None and _item(body) == self._ident
+        return self._about[row.line]
+
+    def on_row_list_chosen(self, event: RowList.Chosen) -> None:
+        event.stop()
+        self.bench.open_event(int(event.key))
+
+
+def _item(body: str) -> object:
+    try:
+        found = json.loads(body)
+    except ValueError:
+        return None
+    return found.get("item") if isinstance(found, dict) else None

@@ -1,0 +1,306 @@
+"""Following a playbook: which run is shown, what the person has seen, and when a step counts as done.
+
+The follower never acts on a cloud. It tells the agent what the screens saw, or what the examiner says.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+from textual.app import App
+
+from app.faults import AgentGone, Fault
+from app.guided.conditions import Seen, Sight, View, ident, met, opened, parse, present
+from app.guided.load import Edition, Library, Sources, load
+from app.guided.playbook import Playbook
+from app.model import Resource
+from app.model.view import GuideRun
+from screens.guided.lines import NextKey, Shown
+
+if TYPE_CHECKING:
+    from screens.root import Workbench
+
+_SIGHTS = 500  # the newest that are kept
+_PANES = {
+    "accounts": (1, "pane.accounts"),
+    "resources": (2, "pane.resources"),
+    "acquisitions": (3, "pane.acquisitions"),
+    "custody": (4, "pane.custody"),
+}
+_SCREENS = {"evidence": "evidence", "leases": "leases"}
+_WHERE = {"page": "on its page", "plan": "in the plan", "evidence": "among the evidence", "leases": "among the leases"}
+_KINDS = {"volume": "disk", "instance": "instance"}
+Recorded = Literal["done", "by_hand", "skipped", "todo"]
+
+
+class Following:
+    """An application with a follower."""
+
+    follower: Follower
+
+
+def follower_of(app: App[Any]) -> Follower | None:
+    """The follower of the application, None where it has none."""
+    return app.follower if isinstance(app, Following) else None
+
+
+class Follower:
+    """One run at a time is shown: the newest unfinished one of this examiner, or whichever was chosen.
+
+    A run that is hidden, or that another examiner has taken over, is not followed: nothing is recorded and no
+    command is off.
+    """
+
+    def __init__(self, bench: Workbench, sources: Sources = Sources()) -> None:
+        self.seen = Seen(bench.clock.now())
+        self.library: Library | None = None
+        self._bench = bench
+        self._sources = sources
+        self._shown = ""
+        self._looked = False  # for a run to go on with
+        self._loading = False
+        self._offer_dismissed = False
+        self._sent: tuple[str, str] | None = None  # (run, step) that the agent was told of
+        self._refused: set[tuple[str, str]] = set()
+        self._asked: tuple[str, int] | None = None  # (target, revision of the inventory) of the subject
+        self._subject: tuple[str, frozenset[str]] = ("", frozenset())
+
+    # What is shown
+
+    @property
+    def run(self) -> GuideRun | None:
+        """The run that is followed now."""
+        found = next((run for run in self._bench.snapshot.guides if run.id == self._shown), None)
+        return found if found is not None and found.examiner == self._bench.examiner else None
+
+    @property
+    def shown(self) -> Shown | None:
+        """The same with its text and the next key."""
+        run = self.run
+        return None if run is None else self.with_text(run)
+
+    def with_text(self, run: GuideRun) -> Shown:
+        """Any run of the case with its text."""
+        edition = self.library.editions.get(run.playbook) if self.library else None
+        found = Shown(run, edition, NextKey((), ""))
+        return Shown(run, edition, self._next_key(found))
+
+    @property
+    def offer(self) -> Edition | None:
+        """The playbook that this case offers and nobody has begun, until it is turned down."""
+        if self._offer_dismissed or self.library is None or self.run is not None:
+            return None
+        found = self.library.editions.get(self._sources.offer)
+        begun = any(run.playbook == self._sources.offer for run in self._bench.snapshot.guides)
+        return None if begun else found
+
+    def dismiss_offer(self) -> bool:
+        """Turn the offer down for this session; False when there was none."""
+        if self.offer is None:
+            return False
+        self._offer_dismissed = True
+        self.repaint()
+        return True
+
+    def show(self, run: str) -> None:
+        """Follow that run from now on, as soon as the read model has it."""
+        self._shown, self._looked = run, True
+        self.case_changed()
+        self.repaint()
+
+    def hide(self) -> None:
+        """Follow none."""
+        self._shown = ""
+        self.repaint()
+
+    def repaint(self) -> None:
+        """Show the workbench and its pages as they are now."""
+        self._bench.guides_changed()
+
+    # What the case says
+
+    def case_changed(self) -> None:
+        """The read model or the connection changed: tell the agent what the screens see to be done."""
+        snapshot = self._bench.snapshot
+        if not self._looked and snapshot.guides:
+            self._looked = True
+            mine = [run for run in snapshot.guides if run.examiner == self._bench.examiner]
+            unfinished = [run.id for run in mine if present(run) is not None]
+            self._shown = self._shown or (unfinished[-1] if unfinished else "")
+        if self._shown and self.run is None and any(run.id == self._shown for run in snapshot.guides):
+            taken = next(run for run in snapshot.guides if run.id == self._shown)
+            self._shown = ""
+            self._bench.say(f"{taken.id} is followed by {self._bench.look.clean(taken.examiner)} now.", "warning")
+        if self.library is None and (self._shown or self._sources.offer):
+            self.reload()
+        self._find_subject()
+        self._judge()
+
+    def reload(self) -> None:
+        """Read the playbooks again, away from the event loop."""
+        if not self._loading:
+            self._loading = True
+            self._bench.run_worker(self._load(), group="playbooks")
+
+    async def _load(self) -> None:
+        known = {command.id: command.writes for command in self._bench.registry.commands}
+        try:
+            self.library = await asyncio.to_thread(load, self._sources.directories, known)
+        finally:
+            self._loading = False
+        self.case_changed()
+        self.repaint()
+
+    def _find_subject(self) -> None:
+        """Ask which disks belong to the instance that the run is about."""
+        run = self.run
+        wanted = (run.target, self._bench.snapshot.inventory.revision) if run is not None else None
+        if wanted is not None and wanted[0] and wanted != self._asked:
+            self._asked = wanted
+            self._bench.run_worker(self._ask_subject(wanted[0]), group="subject", exclusive=True)
+
+    async def _ask_subject(self, target: str) -> None:
+        self._subject = (target, await self._bench.reader.related(target))
+        self.case_changed()
+
+    def view(self, run: GuideRun | None) -> View:
+        """What conditions are judged by. Before the inventory has answered, a run is about its target alone."""
+        if run is None or not run.target:
+            return View(self._bench.snapshot, self.seen, run)
+        known = self._subject[1] if self._subject[0] == run.target else frozenset()
+        return View(self._bench.snapshot, self.seen, run, known | {ident(run.target)})
+
+    def preconditions(self, book: Playbook) -> Sequence[bool | None]:
+        """Whether each is met; None where only a person can tell."""
+        view = self.view(None)
+        return [met(parse(one.met), view) if one.met else None for one in book.preconditions]
+
+    def _judge(self) -> None:
+        shown = self.shown
+        step = shown.step if shown is not None else None
+        if shown is None or step is None or self._bench.link.state != "attached":
+            return
+        mark = (shown.run.id, step.id)
+        if mark == self._sent or mark in self._refused:
+            return
+        view, condition = self.view(shown.run), step.condition
+        if not met(condition, view):
+            return
+        self._sent = mark
+        about = opened(condition, view) if condition.name == "resource_opened" and not shown.run.target else ""
+        self._bench.run_worker(self._tell(shown.run.id, step.id, about), group="orders")
+
+    async def _tell(self, run: str, step: str, about: str) -> None:
+        try:
+            if about:
+                await self._bench.link.call("playbook.target", {"run": run, "target": about})
+            order = {"run": run, "step": step, "state": "done", "note": ""}
+            await self._bench.link.call("playbook.step", order)
+        except AgentGone:
+            self._sent = None  # it is said already, and tried again once the agent is back
+        except Fault as fault:
+            self._refused.add((run, step))
+            self._bench.say_fault(fault)
+
+    # What the person sees
+
+    def saw(
+        self,
+        what: Literal["resource", "plan", "refused", "verified", "tampered"],
+        kind: str = "",
+        target: str = "",
+        *,
+        eligible: bool = False,
+        route: str = "",
+    ) -> None:
+        """Something was on the screen. ``target`` is ``cloud:account:id``."""
+        sight = Sight(what, self._bench.clock.now(), kind, target, eligible, route)
+        self.seen = Seen(self.seen.began, (*self.seen.sights, sight)[-_SIGHTS:])
+        self._judge()
+
+    def saw_resource(self, one: Resource) -> None:
+        """The page of a resource was opened."""
+        kind = _KINDS.get(one.kind, one.kind)
+        self.saw("resource", kind, f"{one.cloud}:{one.account}:{one.id}", eligible=one.eligible)
+
+    def saw_plan(self, kind: str, target: str, route: str) -> None:
+        """A plan is on the screen. ``route`` is the plan's own, not what was asked for."""
+        self.saw("plan", kind, target, route=route)
+
+    def saw_refusal(self, kind: str, target: str, fault: Fault) -> None:
+        """A plan was refused; only for want of the tag it is a sight."""
+        if fault.code == "refused" and "tag" in fault.message.lower():
+            self.saw("refused", kind, target)
+
+    def saw_verification(self, result: Any) -> None:
+        """``verify`` has answered; only a good answer is a sight."""
+        if isinstance(result, dict) and result.get("ok") is True:
+            self.saw("verified")
+
+    # Commands
+
+    def held(self, command: str) -> str:
+        """Why a command is off while the present step is what it is, "" where it is not."""
+        shown = self.shown
+        step = shown.step if shown is not None else None
+        if shown is None or step is None or command not in step.holds:
+            return ""
+        found, look = self._bench.registry.get(command), self._bench.look
+        key, _ = self._bench.registry.hint("guide")
+        word = found.word if found is not None else command
+        return look.plain(
+            f"{word[:1].upper()}{word[1:]} is off while step {(shown.place or 0) + 1} of {shown.run.id} is the present "
+            f"one: {look.clean(step.title)}. N skips the step, {key} hides the rail."
+        )
+
+    def held_words(self) -> list[str]:
+        """The words of the commands that are off now."""
+        shown = self.shown
+        step = shown.step if shown is not None else None
+        if step is None:
+            return []
+        found = [self._bench.registry.get(ident) for ident in step.holds]
+        return [command.word for command in found if command is not None]
+
+    def record(self, step: str, state: Recorded, note: str) -> None:
+        """What the examiner says of a step of the run that is followed."""
+        run = self.run
+        if run is not None:
+            self._refused.discard((run.id, step))
+            order = {"run": run.id, "step": step, "state": state, "note": note}
+            self._bench.order("playbook.step", order)
+            if state == "todo":
+                self._sent = None
+
+    def _next_key(self, shown: Shown) -> NextKey:
+        """The keys that lead to what is to be done now, and its object."""
+        registry, look, step = self._bench.registry, self._bench.look, shown.step
+        if step is None:
+            return NextKey((), "")
+        if step.go is None or (step.unbuilt and step.by_hand):
+            return NextKey((registry.hint("guide.done")[0],), "once it is done: what was seen")
+        keys: list[str] = []
+        place = step.go.place
+        at_workbench = self._bench.screen_stack and self._bench.screen is self._bench.screen_stack[0]
+        if place in _PANES:
+            number, ident_ = _PANES[place]
+            if not at_workbench or self._bench.workbench.current != number:
+                keys.append(self._key(ident_))
+        elif place in _SCREENS and at_workbench:
+            keys.append(self._key(_SCREENS[place]))
+        keys.append(self._key(step.go.command))
+        if step.by_hand and step.go.command != "guide.done":
+            keys.append(self._key("guide.done"))
+        words = look.clean(step.on, 60) or _WHERE.get(place, "")
+        return NextKey(tuple(keys), f"on {words}" if step.on and not words.startswith(("on ", "in ")) else words)
+
+    def _key(self, ident_: str) -> str:
+        """A command's key, its word on the ``:`` line where it has none."""
+        registry = self._bench.registry
+        command = registry.get(ident_)
+        if command is None:
+            return self._bench.look.clean(ident_, 40)
+        key, _ = registry.hint(ident_)
+        return key or f":{command.names[0] if command.names else ident_}"

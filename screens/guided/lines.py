@@ -1,0 +1,324 @@
+"""A playbook, its run and its present step as lines: for the rail, the strip and the pages."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from app.guided.conditions import RULES, present
+from app.guided.load import Edition, Faulty
+from app.guided.playbook import Playbook, Step
+from app.model.view import GuideRun, GuideStep
+from screens.present.cells import Line, Span, cells, fit_line, wrap
+from screens.present.look import Look
+
+_INDENT = "    "
+_CAP = 500  # characters of a text: more than any playbook may have
+
+
+@dataclass(frozen=True, slots=True)
+class NextKey:
+    """The keys that lead on, in order, and what they are for; all harmless."""
+
+    keys: tuple[str, ...]
+    words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A run with the text of its playbook, ``edition`` None where that is not at hand, and the key that leads on."""
+
+    run: GuideRun
+    edition: Edition | None
+    next_key: NextKey
+
+    @property
+    def place(self) -> int | None:
+        """Position of the present step, None once the run is finished."""
+        return present(self.run)
+
+    @property
+    def step(self) -> Step | None:
+        """The text of the present step."""
+        place = self.place
+        return None if place is None else self.text_of(self.run.steps[place])
+
+    def text_of(self, step: GuideStep) -> Step | None:
+        """What the playbook says of a step."""
+        return self.edition.playbook.step(step.id) if self.edition else None
+
+    def title_of(self, step: GuideStep, look: Look) -> str:
+        """Its title, its id where there is none."""
+        text = self.text_of(step)
+        return look.clean(text.title if text else step.id, 60)
+
+    @property
+    def caution(self) -> str:
+        """What is to be known of the text itself, "" for nothing."""
+        if self.edition is None:
+            return "its playbook is not at hand: steps show by their ids"
+        if self.edition.sha256 != self.run.sha256:
+            return "the playbook was changed since: this is not the text it began with"
+        return ""
+
+
+def state_of(step: GuideStep, here: bool, look: Look) -> tuple[Span, str]:
+    """Glyph with its tone, and the word that says how it was done."""
+    if step.state == "todo":
+        return ((look.shut, "live") if here else (look.idle, "dim")), ""
+    if step.state == "skipped":
+        return (look.none, "dim"), "skipped"
+    return (look.done, "done"), "by hand" if step.state == "by_hand" else ""
+
+
+def _row(shown: Shown, place: int, width: int, look: Look) -> Line:
+    step, here = shown.run.steps[place], place == shown.place
+    glyph, word = state_of(step, here, look)
+    text = f" {place + 1} {shown.title_of(step, look)}"
+    line: Line = (glyph, (text, "strong" if here else "dim" if step.state == "todo" else ""))
+    if word and cells(line) + len(word) + 1 <= width:
+        line = (*line, (f" {word}", "dim"))
+    return fit_line(line, width, look)
+
+
+def _labelled(label: str, text: str, width: int, look: Look, tone: str = "") -> list[Line]:
+    """Wrapped under its own start, behind ``label`` where there is one."""
+    pieces = wrap(look.clean(f"{label} {text}" if label else text, _CAP), max(10, width - len(_INDENT)))
+    out: list[Line] = []
+    for row, piece in enumerate(pieces):
+        if row == 0 and label and piece.startswith(label):
+            out.append(((_INDENT, ""), (label, "head"), (piece[len(label) :], tone)))
+        else:
+            out.append(((_INDENT, ""), (piece, tone)))
+    return out
+
+
+def next_line(found: NextKey, look: Look) -> Line:
+    """``Next:  2  then  a  on the instance``, each key in reverse video."""
+    out: list[Span] = [("Next: ", "head")]
+    for place, key in enumerate(found.keys):
+        out.extend([(" then ", "dim")] if place else [])
+        out.append((f" {look.plain(key)} ", "next"))
+    if found.words:
+        out.append((f" {found.words}", ""))
+    return tuple(out)
+
+
+def _next_lines(found: NextKey, width: int, look: Look) -> list[Line]:
+    """The same, its words on lines of their own where one is too short."""
+    whole = next_line(found, look)
+    if cells(whole) + len(_INDENT) <= width:
+        return [((_INDENT, ""), *whole)]
+    keys = next_line(NextKey(found.keys, ""), look)
+    words = wrap(found.words, max(10, width - len(_INDENT)))
+    return [fit_line(((_INDENT, ""), *keys), width, look), *(((_INDENT, ""), (piece, "")) for piece in words)]
+
+
+def unbuilt(step: Step) -> str:
+    """That a step needs what this version has not, "" where it has all."""
+    if not step.unbuilt:
+        return ""
+    return f"Not built in this version ({', '.join(step.unbuilt)}): do it by hand and record what you did."
+
+
+def _details(shown: Shown, width: int, look: Look) -> list[list[Line]]:
+    """The parts of the present step, the most needed first."""
+    step = shown.step
+    if step is None:
+        return []
+    parts = [_labelled("", step.text, width, look)]
+    if unbuilt(step):
+        parts.append(_labelled("", unbuilt(step), width, look, "wait"))
+    if step.dont:
+        parts.append(_labelled("Not:", step.dont, width, look))
+    parts.append(_labelled("Why:", step.why, width, look, "dim"))
+    if step.record:
+        parts.append(_labelled("Record:", step.record, width, look))
+    return parts
+
+
+def rail(shown: Shown, width: int, height: int, look: Look, more: str) -> list[Line]:
+    """The steps, the present one with all that fits; its next key is always there. ``more`` is the key for the
+    whole text."""
+    place, total = shown.place, len(shown.run.steps)
+    rows = [_row(shown, at, width, look) for at in range(total)]
+    caution: list[Line] = []
+    if shown.caution:
+        pieces = wrap(look.clean(shown.caution), max(10, width - 2))
+        caution = [((f"{look.warn if row == 0 else ' '} {piece}", "need"),) for row, piece in enumerate(pieces)]
+    if place is None:
+        ended = [(), ((f"{look.done} finished", "done"), (f"  {more} shows the record", "dim"))]
+        return _fitted([*caution, *rows], height - len(ended)) + ended
+    keys = _next_lines(shown.next_key, width, look)
+    parts = _details(shown, width, look)
+    head, tail = rows[:place], rows[place + 1 :]
+    size = sum(map(len, parts))
+    room = height - len(caution) - 1 - len(keys)
+    if len(head) + len(tail) + size > room and len(head) > 1:
+        head = [fit_line(((look.done, "done"), (f" {place} of {total} behind you", "")), width, look)]
+    if len(head) + len(tail) + size > room and len(tail) > 1:
+        kept = max(0, room - len(head) - size - 1)
+        tail = [*tail[:kept], ((look.idle, "dim"), (f" {len(tail) - kept} more to come", "dim"))]
+    body = _cut(parts, room - len(head) - len(tail), width, look, more)
+    return [*caution, *head, rows[place], *body, *keys, *tail]
+
+
+def _cut(parts: Sequence[Sequence[Line]], room: int, width: int, look: Look, more: str) -> list[Line]:
+    """As many parts as fit; what is left out is said."""
+    whole = [line for part in parts for line in part]
+    if len(whole) <= room:
+        return whole
+    kept = whole[: max(0, room - 1)]
+    return [*kept, fit_line(((f"{_INDENT}{look.more} {more} shows the rest", "dim"),), width, look)] if room > 0 else []
+
+
+def _fitted(lines: list[Line], height: int) -> list[Line]:
+    return lines[max(0, len(lines) - max(1, height)) :]
+
+
+def strip(shown: Shown, width: int, rows: int, look: Look, more: str) -> list[Line]:
+    """The present step in one to three lines over a pane."""
+    place, total = shown.place, len(shown.run.steps)
+    title = look.clean(shown.run.title, 60)
+    if place is None:
+        ended = f" {look.done} {title}: finished"
+        return [fit_line(((ended, "done"), (f" {look.dot} {more} the record", "dim")), width, look)]
+    step = shown.run.steps[place]
+    head: Line = (
+        (f" {look.shut} {place + 1}/{total} ", "live"),
+        (shown.title_of(step, look), "strong"),
+        (f" {look.dot} ", "dim"),
+    )
+    tail: Line = ((f" {look.dot} {more} whole step ", "dim"),)
+    room = max(12, width - cells(head) - cells(tail))
+    middle = next_line(shown.next_key, look)
+    first: Line = (*head, *(fit_line(middle, room, look) if cells(middle) > room else middle), *tail)
+    out = [fit_line(first, width, look)]
+    text = shown.step
+    if text is not None and rows > 1:
+        said = unbuilt(text) or text.text
+        out.append(fit_line((("   ", ""), (look.clean(said, _CAP), "wait" if unbuilt(text) else "")), width, look))
+        if text.dont and rows > 2:
+            out.append(fit_line((("   Not: ", "head"), (look.clean(text.dont, _CAP), "")), width, look))
+    return out
+
+
+# -- pages ------------------------------------------------------------------------------------------------
+
+
+def _prose(label: str, text: str, width: int, look: Look, tone: str = "") -> list[Line]:
+    pieces = wrap(look.clean(text, _CAP * 4), max(20, width - 14))
+    first: Line = ((f"{label:<13} ", "head"), (pieces[0], tone))
+    return [first, *(((" " * 14, ""), (piece, tone)) for piece in pieces[1:])]
+
+
+def step_page(shown: Shown, place: int, held: Sequence[str], width: int, look: Look) -> list[Line]:
+    """The whole step. ``held`` are the words of the commands that are off meanwhile."""
+    found = shown.run.steps[place]
+    step = shown.text_of(found)
+    glyph, word = state_of(found, place == shown.place, look)
+    head = f" {place + 1} of {len(shown.run.steps)}: {shown.title_of(found, look)}"
+    out: list[Line] = [(glyph, (head, "strong"), (f"  {word}", "dim"))]
+    if shown.caution:
+        out += _prose("", f"{look.warn} {shown.caution}", width, look, "need")
+    out.append(())
+    if step is None:
+        out += _prose("step", found.id, width, look)
+    else:
+        out += _prose("do", step.text, width, look)
+        if unbuilt(step):
+            out += _prose("by hand", unbuilt(step), width, look, "wait")
+        if step.dont:
+            out += _prose("not", step.dont, width, look)
+        out += _prose("why", step.why, width, look)
+        if step.record:
+            out += _prose("record", step.record, width, look)
+        out.append(())
+        out += _prose("counts when", RULES[step.condition.name].words, width, look, "dim")
+        if held:
+            out += _prose("off meanwhile", f" {look.dot} ".join(held), width, look, "dim")
+    if place == shown.place:
+        out += [(), next_line(shown.next_key, look)]
+    return [*out, *_recorded(found, width, look)]
+
+
+def _recorded(step: GuideStep, width: int, look: Look) -> list[Line]:
+    if step.state == "todo":
+        return []
+    how = {
+        "done": "seen by the screens, while it was followed by",
+        "by_hand": "done by hand, as recorded by",
+        "skipped": "skipped by",
+    }[step.state]
+    out = [(), *_prose("recorded", f"{how} {step.by} at {_when(step.at)}", width, look)]
+    return out + (_prose("note", step.note, width, look) if step.note else [])
+
+
+def _when(text: str) -> str:
+    return f"{text[:19]}Z" if len(text) > 19 else text
+
+
+def run_page(shown: Shown, width: int, look: Look) -> list[Line]:
+    """What was done, by whom, by hand or seen, with the notes."""
+    run = shown.run
+    done = sum(step.state != "todo" for step in run.steps)
+    out = [
+        *_prose("run", f"{run.id} {look.dot} {run.title} ({run.playbook})", width, look, "strong"),
+        *_prose("followed by", f"{run.examiner}, begun {_when(run.started)}", width, look),
+        *(_prose("about", run.target, width, look) if run.target else []),
+        *_prose("progress", f"{done} of {len(run.steps)} steps", width, look),
+        *_prose("text", f"sha256 {run.sha256}", width, look, "dim"),
+    ]
+    if shown.caution:
+        out += _prose("", f"{look.warn} {shown.caution}", width, look, "need")
+    for place, step in enumerate(run.steps):
+        glyph, _ = state_of(step, place == shown.place, look)
+        how = {"todo": "to do", "done": "seen by the screens", "by_hand": "by hand", "skipped": "skipped"}[step.state]
+        by = f" {look.dot} {look.clean(step.by, 64)} {look.dot} {_when(look.clean(step.at, 40))}" if step.by else ""
+        out += [(), (glyph, (f" {place + 1} {shown.title_of(step, look)}", "strong"))]
+        out.append(((f"    {how}", "" if step.state != "todo" else "dim"), (by, "dim")))
+        if step.note:
+            out += [((_INDENT, ""), (piece, "")) for piece in wrap(look.clean(step.note, 4000), max(20, width - 4))]
+    return [fit_line(line, width, look) if cells(line) > width else line for line in out]
+
+
+def playbook_page(edition: Edition, width: int, look: Look) -> list[Line]:
+    """A playbook before it is begun."""
+    book = edition.playbook
+    out = [
+        *_prose("playbook", f"{book.title} ({book.id})", width, look, "strong"),
+        *_prose("", book.summary, width, look),
+        *_prose("when", book.when, width, look),
+        *_prose("from", f"{edition.source}, sha256 {edition.sha256}", width, look, "dim"),
+        (),
+    ]
+    for place, text in enumerate(book.order):
+        out += _prose("order" if place == 0 else "", text, width, look)
+    out.append(())
+    for place, step in enumerate(book.steps, 1):
+        out += [(), ((f"{place:>2} {look.clean(step.title, 60)}", "strong"),)]
+        for part in (step.text, unbuilt(step), f"Not: {step.dont}" if step.dont else "", f"Why: {step.why}"):
+            if part:
+                out += [((_INDENT, ""), (piece, "")) for piece in wrap(look.clean(part, _CAP), max(20, width - 4))]
+    return out
+
+
+def preconditions(book: Playbook, met: Sequence[bool | None], width: int, look: Look) -> list[Line]:
+    """Each with whether it is met; None where only a person can tell."""
+    out: list[Line] = []
+    for one, holds in zip(book.preconditions, met, strict=True):
+        span, word = {
+            True: ((look.done, "done"), "met"),
+            False: ((look.warn, "need"), "not met yet"),
+            None: ((look.idle, "dim"), "yours to judge"),
+        }[holds]
+        for row, piece in enumerate(wrap(f"{word}: {look.clean(one.text)}", max(20, width - 4))):
+            out.append(((" ", ""), span, (f" {piece}", "")) if row == 0 else (("   ", ""), (piece, "")))
+    return out
+
+
+def faulty_lines(one: Faulty, width: int, look: Look) -> list[Line]:
+    """A file that was refused: where, what, and what to do."""
+    out = _prose("refused", one.source, width, look)
+    out += _prose("because", one.reason, width, look, "need")
+    return out + (_prose("mend it", one.next, width, look) if one.next else [])

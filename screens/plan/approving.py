@@ -1,0 +1,185 @@
+"""What the plan and the batch plan share: the reason for custody, the write window, the ladder before Approve."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import ClassVar
+
+from textual import on
+from textual.binding import BindingType
+from textual.containers import Horizontal
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Button, Input
+
+from app.model import Plan
+from screens.base import CaseScreen, Result
+from screens.command.catalogue import bindings
+from screens.present import approval
+from screens.present.amounts import plural
+from screens.present.cells import Line
+from screens.widgets.line_view import LinesView
+from screens.widgets.page_lines import PageLines
+from screens.widgets.plain_input import PlainInput
+from screens.widgets.typed_confirm import Question
+
+ROUTES = ("auto", "direct", "copy", "preserve")
+LOCKS = (0, 7, 30, 90)
+"""Days for which the snapshot that stays is locked; 0 does not lock it."""
+
+
+class ApprovalScreen(CaseScreen[Result]):
+    """Subclasses say what there is to approve, and have a page ``#plan``.
+
+    Approve works in an open write window only. While the case is read-only nothing is lost: plans and reason stay,
+    and the button is live again as soon as the window opens.
+    """
+
+    CSS_PATH = Path(__file__).with_name("plan.tcss")
+    AUTO_FOCUS = "#cancel"
+    BINDINGS: ClassVar[list[BindingType]] = bindings("lists", without="choose")
+
+    many = False
+    """Whether the button counts what it approves."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked_route = ROUTES[0]
+        self.lock_days = LOCKS[0]
+
+    # What subclasses say
+
+    def may_plan(self) -> bool:
+        """Whether another plan may be asked for now; False, after saying why where a person may wonder."""
+        raise NotImplementedError
+
+    def plan_anew(self) -> None:
+        """Plan with this route and lock."""
+        raise NotImplementedError
+
+    def approvable(self) -> Sequence[Plan]:
+        """The plans that Approve approves, none while nothing can be approved."""
+        raise NotImplementedError
+
+    def doing(self) -> str:
+        """What is under way, "" while nothing is."""
+        raise NotImplementedError
+
+    def question(self, word: str) -> Question:
+        """What is asked before that word is typed."""
+        raise NotImplementedError
+
+    def start(self) -> None:
+        """All was given that the ladder asks for."""
+        raise NotImplementedError
+
+    # What they get
+
+    @property
+    def reason(self) -> str:
+        """What was typed for custody."""
+        return self.query_one("#reason", PlainInput).value.strip()
+
+    @property
+    def locked(self) -> str:
+        """The lock in words."""
+        return f"lock {plural(self.lock_days, 'day')}" if self.lock_days else "no lock"
+
+    def approval(self) -> Iterable[Widget]:
+        """The lower part: the reason, the write window where it is shut, the buttons."""
+        label = " Reason for custody: ticket, suspicion, authority"
+        yield LinesView([((label, "head"),)], look=self.look, id="label")
+        field = PlainInput(id="reason", select_on_focus=False)
+        field.cursor_blink = False
+        yield field
+        yield LinesView(look=self.look, id="power")
+        yield Horizontal(
+            LinesView(look=self.look, id="note"),
+            Button(Content("[ Cancel ]"), id="cancel"),
+            Button(Content("[ Approve ]"), id="approve", disabled=True),
+            id="buttons",
+        )
+
+    def show_time(self) -> None:
+        super().show_time()
+        plans, armed = self.approvable(), self.bench.armed
+        power = self.query_one("#power", LinesView)
+        power.show(approval.power_lines(armed, self._arms, self.look))
+        power.display = not armed
+        self.query_one("#note", LinesView).show([self._note()])
+        approve = self.query_one("#approve", Button)
+        word = approval.needs_word(*plans)
+        label = approval.button(word, armed or not plans, self._arms, len(plans) if self.many else 0)
+        if str(approve.label) != label:
+            approve.label = Content(label)
+            approve.refresh(layout=True)  # a new label alone does not make the button wider
+        approve.disabled = not plans
+
+    def _note(self) -> Line:
+        doing = self.doing()
+        if doing:
+            return ((f" {self.look.wait} {doing}", "wait"),)
+        return ((f" asked: {self.asked_route}", "dim"), (f" {self.look.dot} {self.locked}", "dim"))
+
+    @property
+    def _arms(self) -> str:
+        """How a write window is opened: its key, its command where it has none."""
+        return self.bench.registry.hint("arm")[0] or ":arm"
+
+    def action_route(self) -> None:
+        if self.may_plan():
+            self.asked_route = ROUTES[(ROUTES.index(self.asked_route) + 1) % len(ROUTES)]
+            self._ask_anew()
+
+    def action_lock(self) -> None:
+        if self.may_plan():
+            self.lock_days = LOCKS[(LOCKS.index(self.lock_days) + 1) % len(LOCKS)]
+            self._ask_anew()
+
+    def _ask_anew(self) -> None:
+        self.query_one("#cancel", Button).focus()
+        self.query_one("#plan", PageLines).action_first()
+        self.plan_anew()
+
+    def on_page_lines_scrolled(self) -> None:
+        self.tick()
+
+    def action_page(self, pages: int) -> None:
+        self.query_one("#plan", PageLines).action_page(pages)
+
+    def action_other_button(self) -> None:
+        cancel, approve = self.query_one("#cancel", Button), self.query_one("#approve", Button)
+        (cancel if approve.has_focus or approve.disabled else approve).focus()
+
+    def action_back(self) -> None:
+        self.dismiss(None)
+
+    @on(Input.Submitted, "#reason")
+    def _reason_given(self) -> None:
+        self.query_one("#cancel", Button).focus()
+
+    @on(Button.Pressed, "#cancel")
+    def _cancelled(self) -> None:
+        self.action_back()
+
+    @on(Button.Pressed, "#approve")
+    def _approved(self) -> None:
+        plans = self.approvable()
+        if not plans:
+            return
+        if not self.bench.armed:
+            self.bench.say(approval.read_only(self._arms), "warning")
+            return
+        if approval.needs_reason(*plans) and not self.reason:
+            self.bench.say(
+                "This destroys what the plan did not make itself: custody needs the reason before it starts.",
+                "warning",
+            )
+            self.query_one("#reason", PlainInput).focus()
+            return
+        word = approval.needs_word(*plans)
+        if word:
+            self.bench.ask(self.question(word), lambda _: self.start())
+        else:
+            self.start()

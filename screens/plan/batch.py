@@ -1,0 +1,394 @@
+"""One plan for many targets: each is planned by itself, all are read and approved together, for one reason."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from typing import Any, ClassVar
+
+from textual.binding import BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widget import Widget
+from textual.widgets import Button
+
+from app.faults import AgentGone, Fault, from_data
+from app.model import Plan
+from screens.command.catalogue import bindings
+from screens.page.screen import PageScreen
+from screens.plan.answers import BatchAnswer, named, read_answer, read_batch
+from screens.plan.approving import ApprovalScreen
+from screens.plan.room import free_bytes
+from screens.plan.targets import BatchTarget
+from screens.present import approval, batch, plans
+from screens.present.amounts import plural
+from screens.present.batch import Draft
+from screens.present.cells import Line, wrap
+from screens.present.look import Look
+from screens.present.shelf import AccountKey
+from screens.widgets.line_view import LinesView
+from screens.widgets.page_lines import PageLines
+from screens.widgets.row_list import RowList
+from screens.widgets.typed_confirm import Question
+
+MOST = 64
+"""Targets of one batch: more cannot be read before they are approved."""
+AT_ONCE = 4
+"""Plans that the agent is asked for at the same time."""
+
+
+class Drafts:
+    """Row source over the targets of a batch."""
+
+    def __init__(self, rows: Sequence[Draft], names: dict[AccountKey, str], look: Look) -> None:
+        self._rows = rows
+        self._at = {one.target.target: place for place, one in enumerate(rows)}
+        self._names, self._look = names, look
+
+    def __len__(self) -> int:
+        return len(self._rows)
+
+    def key(self, index: int) -> str:
+        return self._rows[index].target.target
+
+    def find(self, key: str) -> int | None:
+        return self._at.get(key)
+
+    def row(self, index: int, width: int) -> tuple[Line, ...]:
+        return (batch.target_line(self._rows[index], self._names, width, self._look),)
+
+
+class BatchScreen(ApprovalScreen[tuple[str, ...] | None]):
+    """Dismissed with the ids of the acquisitions that were started, or None: nothing was.
+
+    What is refused is listed and left out. Where some of those approved are refused at the start, the screen stays
+    and says which; leaving it then still gives the ids of the others.
+    """
+
+    many = True
+    BINDINGS: ClassVar[list[BindingType]] = bindings("plan")
+
+    def __init__(self, targets: tuple[BatchTarget, ...]) -> None:
+        super().__init__()
+        self._drafts = {one.target: Draft(one) for one in targets}
+        self._busy = ""
+        self._said: Sequence[tuple[str, str]] = ()  # (text, tone) of what happened to the last approval
+        self._free: int | None = None
+        self._ids: tuple[str, ...] = ()
+        self._turn = 0
+        self._edition = 0
+        self._drawn: object = None
+
+    # What is shown
+
+    @property
+    def crumbs(self) -> Sequence[str]:
+        return (f"batch of {len(self._drafts)}", "plan")
+
+    @property
+    def hints(self) -> Sequence[tuple[str, str]]:
+        below = self.is_mounted and self.query_one("#plan", PageLines).below > 0
+        more = (("PgDn", f"more {self.look.below}"),) if below else ()
+        return (*more, *self.bench.registry.hints("plan.drop", "plan.route", "plan.lock", "page.back", "help"))
+
+    def body(self) -> Iterable[Widget]:
+        yield Vertical(
+            LinesView(look=self.look, id="titles"),
+            RowList(look=self.look, id="rows", empty=((" nothing is left in this batch", "dim"),)),
+            id="targets",
+        )
+        yield PageLines(look=self.look, id="plan")
+        yield from self.approval()
+
+    def on_mount(self) -> None:
+        self._plan_anew(list(self._drafts))
+
+    def show_case(self) -> None:
+        super().show_case()
+        page, rows = self.query_one("#plan", PageLines), self.query_one("#rows", RowList)
+        drawn = (page.inner, rows.inner, self._edition, self.bench.shelf)
+        if not page.inner or drawn == self._drawn:
+            return
+        self._drawn = drawn
+        drafts, names, look = self._rows, self.bench.shelf.names, self.look
+        self.query_one("#titles", LinesView).show([batch.header(rows.inner, look)])
+        rows.show(Drafts(drafts, names, look))
+        self._name_titles()
+        folder = self.bench.snapshot.case.evidence_dir
+        page.show([*self._news(page.inner), *batch.together(drafts, names, folder, self._free, page.inner, look)])
+
+    @property
+    def _rows(self) -> list[Draft]:
+        return list(self._drafts.values())
+
+    def _name_titles(self) -> None:
+        dot, drafts = f" {self.look.dot} ", self._rows
+        refused = sum(one.state == "refused" for one in drafts)
+        parts = ["Batch plan", plural(len(drafts), "target"), f"{refused} refused" if refused else ""]
+        parts += [f"{len(self._ids)} started" if self._ids else "", self.locked]
+        self.query_one("#targets").border_title = Content(dot.join(part for part in parts if part))
+        dangers, notes = batch.warned(drafts)
+        parts = ["All of them", f"{self.look.warn} {plural(dangers, 'danger')}" if dangers else ""]
+        parts.append(plural(notes, "note") if notes else "")
+        self.query_one("#plan").border_title = Content(dot.join(part for part in parts if part))
+        self._name_place()
+
+    def _name_place(self) -> None:
+        rows = self.query_one("#rows", RowList)
+        key, _ = self.bench.registry.hint("list.open")
+        place = f"{rows.cursor + 1}/{len(rows.source)}" if rows.cursor is not None else ""
+        text = f"{key} whole plan {self.look.dash} {place}" if rows.has_focus and place else place
+        self.query_one("#targets").border_subtitle = Content(self.look.plain(text)) if text else None
+
+    def _news(self, width: int) -> list[Line]:
+        """What is in the way of all of them, or came of the last try to approve them."""
+        said = list(self._said)
+        if len(self._drafts) > MOST:
+            more = len(self._drafts) - MOST
+            key = self.bench.registry.hint("plan.drop")[0] or ":drop"
+            said.append((f"{len(self._drafts)} targets are more than one batch takes: {MOST} at most.", "need"))
+            said.append(
+                (
+                    f"Nothing was planned. Leave out {more} with {key}, or go back and mark fewer: an instance "
+                    "instead of each of its disks, or one account after the other.",
+                    "",
+                )
+            )
+        out: list[Line] = []
+        for text, tone in said:
+            mark = f"{self.look.warn} " if tone else "  "
+            pieces = wrap(self.look.clean(text, 2000), max(20, width - 4))
+            out += [((f" {mark if row == 0 else '  '}{piece}", tone),) for row, piece in enumerate(pieces)]
+        return [*out, ()] if out else []
+
+    def doing(self) -> str:
+        if self._busy != "planning":
+            return self._busy
+        done = sum(one.state not in ("waits", "planning") for one in self._rows)
+        return f"planning {min(done + 1, len(self._drafts))} of {len(self._drafts)}"
+
+    def _changed(self) -> None:
+        self._edition += 1
+        self.case_changed()
+
+    def on_row_list_moved(self) -> None:
+        self._name_place()
+
+    def on_descendant_focus(self) -> None:
+        self._name_place()
+
+    def on_descendant_blur(self) -> None:
+        self.call_after_refresh(self._name_place)
+
+    # Planning
+
+    def _plan_anew(self, wanted: Sequence[str]) -> None:
+        """Ask for the plans of these targets; what was planned of them before is dropped."""
+        self._turn += 1
+        for key in wanted:
+            self._drafts[key] = Draft(self._drafts[key].target)
+        if wanted and len(self._drafts) <= MOST:
+            self._busy = "planning"
+            self.run_worker(self._plan_all(deque(wanted), self._turn), exclusive=True, group="plan")
+            self.run_worker(self._measure(), exclusive=True, group="room")
+        self._changed()
+
+    async def _plan_all(self, wanted: deque[str], turn: int) -> None:
+        await asyncio.gather(*(self._plan_some(wanted, turn) for _ in range(min(AT_ONCE, len(wanted)))))
+        if turn == self._turn:
+            self._busy = ""
+            self._changed()
+
+    async def _measure(self) -> None:
+        self._free = await asyncio.to_thread(free_bytes, self.bench.snapshot.case.evidence_dir)
+        self._changed()
+
+    async def _plan_some(self, wanted: deque[str], turn: int) -> None:
+        """One after the other until none is left."""
+        while wanted and turn == self._turn:
+            key = wanted.popleft()
+            if key not in self._drafts:
+                continue
+            self._put(key, turn, state="planning")
+            try:
+                found = read_answer(await self.bench.link.call("plan", self._wanted(self._drafts[key].target)))
+            except Fault as fault:
+                self._put(key, turn, state="refused", fault=fault)
+            else:
+                self._put(
+                    key, turn, state="planned", plan=found.plan, digest=found.digest, space=found.space, fault=None
+                )
+
+    def _put(self, key: str, turn: int, **facts: Any) -> None:
+        """What is known of a target now, unless it was left out or planned anew meanwhile."""
+        if turn == self._turn and key in self._drafts:
+            self._drafts[key] = replace(self._drafts[key], **facts)
+            self._changed()
+
+    def _wanted(self, target: BatchTarget) -> dict[str, Any]:
+        return {
+            "kind": target.kind,
+            "target": target.target,
+            "route": self.asked_route,
+            "lock_days": self.lock_days,
+        }
+
+    # Keys: those of a list move its cursor wherever the focus is, page keys scroll what is said of all.
+
+    def action_move(self, rows: int) -> None:
+        self._list().action_move(rows)
+
+    def action_first(self) -> None:
+        self._list().action_first()
+
+    def action_last(self) -> None:
+        self._list().action_last()
+
+    def _list(self) -> RowList:
+        """The targets. From a button the focus goes with it: Enter then opens a plan, and leaves nothing."""
+        rows = self.query_one("#rows", RowList)
+        if isinstance(self.focused, Button):
+            rows.focus()
+        return rows
+
+    def plan_anew(self) -> None:
+        self._said = ()
+        self._plan_anew(list(self._drafts))
+
+    def may_plan(self) -> bool:
+        if self._ids:
+            self.bench.say("This batch was approved. Go back, and plan what was refused by itself.", "warning")
+        return not self._ids and self._busy != "starting"
+
+    def action_drop(self) -> None:
+        key = self.query_one("#rows", RowList).current
+        if key is None or not self.may_plan():
+            return
+        were_too_many = len(self._drafts) > MOST
+        left_out = self._drafts.pop(key)
+        self.bench.say(f"{self.look.clean(left_out.target.crumb)} is left out of the batch.")
+        if were_too_many and len(self._drafts) <= MOST:
+            self._plan_anew(list(self._drafts))
+        else:
+            self._changed()
+
+    def action_policies(self) -> None:
+        one = self._current
+        if one is not None and one.plan is not None:
+            plan, names, look = one.plan, self.bench.shelf.names, self.look
+            self.app.push_screen(PageScreen("policies", lambda width: plans.policies(plan, names, width, look)))
+
+    @property
+    def _current(self) -> Draft | None:
+        return self._drafts.get(self.query_one("#rows", RowList).current or "")
+
+    def on_row_list_chosen(self, event: RowList.Chosen) -> None:
+        """The whole plan of one target, or the whole reason why there is none; to be read only."""
+        event.stop()
+        one = self._drafts.get(event.key)
+        if one is None:
+            return
+        look, names, folder = self.look, self.bench.shelf.names, self.bench.snapshot.case.evidence_dir
+        plan, fault = one.plan, one.fault
+
+        def build(width: int) -> list[Line]:
+            why = f"{one.target.kind}, because {look.clean(one.target.why, 400)}" if one.target.why else ""
+            lead: list[Line] = [((f" {piece}", "dim"),) for piece in wrap(why, width - 2)] if why else []
+            if fault is not None:
+                return [*lead, *plans.refused(fault, width, look)]
+            assert plan is not None
+            return [*lead, *plans.page(plan, names, one.space, folder, width, look)]
+
+        if plan is None and fault is None:
+            self.bench.say(f"{look.clean(one.target.crumb)} is not planned yet.", "warning")
+        else:
+            self.app.push_screen(PageScreen(f"plan of {look.clean(one.target.crumb, 60)}", build))
+
+    # Approving
+
+    def approvable(self) -> Sequence[Plan]:
+        if self._busy or self._ids or len(self._drafts) > MOST:
+            return ()
+        return [plan for _, plan in batch.planned(self._rows)]
+
+    def question(self, word: str) -> Question:
+        number = len(batch.planned(self._rows))
+        return Question(
+            title=f"Approve {plural(number, 'plan')}",
+            happens=batch.happens(self._rows, word, self.bench.shelf.names, self.look),
+            word=word,
+            action=f"Approve {number}",
+        )
+
+    def start(self) -> None:
+        if self.approvable():
+            self._busy, self._said = "starting", ()
+            self._changed()
+            approved = [one for one, _ in batch.planned(self._rows)]
+            self.run_worker(self._acquire(approved), exclusive=True, group="plan")
+
+    async def _acquire(self, approved: Sequence[Draft]) -> None:
+        order = [{**self._wanted(one.target), "digest": one.digest} for one in approved]
+        try:
+            found = await self.bench.link.call("acquire.batch", {"plans": order, "reason": self.reason})
+            answer = read_batch(found)
+        except Fault as fault:
+            self._busy = ""
+            self.query_one("#cancel", Button).focus()
+            self._nothing_started(fault, approved)
+            return
+        self._busy = ""
+        self._take(answer, approved)
+
+    def _nothing_started(self, fault: Fault, approved: Sequence[Draft]) -> None:
+        """The agent refused the whole batch. Plans that changed are made again; the others stay as they are."""
+        if approval.is_read_only(fault):
+            self.bench.say_fault(fault)
+            self._changed()
+            return
+        changed = named(fault, [one.target.target for one in approved])
+        if changed:
+            crumbs = ", ".join(self.look.clean(self._drafts[key].target.crumb) for key in changed)
+            self._said = (
+                (f"Nothing was started: {fault.message}", "need"),
+                (f"Planned again: {crumbs}. Read what is new there, then approve once more.", ""),
+            )
+            self._plan_anew(changed)
+            return
+        if type(fault) is Fault or isinstance(fault, AgentGone):  # no answer, or none that can be read
+            lead, todo = (
+                "Whether anything was started is not known",
+                "Look at the acquisitions before you approve again.",
+            )
+        else:
+            lead, todo = "Nothing was started", fault.next
+        self._said = ((f"{lead}: {fault.message}", "bad"), *(((todo, ""),) if todo else ()))
+        self._changed()
+
+    def _take(self, answer: BatchAnswer, approved: Sequence[Draft]) -> None:
+        """Some or all were started: leave with their ids, or stay and say which were refused."""
+        started = {one.target: one.acquisition for one in answer.started}
+        refused = {one.target: from_data(one.error) for one in answer.refused}
+        unsaid = Fault("the agent did not say what came of it", next="look for it in the acquisitions pane")
+        for one in approved:
+            key = one.target.target
+            if key in started:
+                self._drafts[key] = replace(one, state="started", acquisition=started[key])
+            else:
+                self._drafts[key] = replace(one, state="refused", fault=refused.get(key, unsaid))
+        self._ids = tuple(started[one.target.target] for one in approved if one.target.target in started)
+        failed = len(approved) - len(self._ids)
+        if not failed:
+            self.dismiss(self._ids)
+            return
+        what = f"{len(self._ids)} of {len(approved)} started" if self._ids else "Nothing was started"
+        self._said = ((f"{what}, {failed} refused when they were to start: why stands below.", "need"),)
+        if self._ids:
+            self.query_one("#cancel", Button).label = Content("[ Close ]")
+        self.query_one("#cancel", Button).focus()
+        self._changed()
+
+    def action_back(self) -> None:
+        self.dismiss(self._ids or None)

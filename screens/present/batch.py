@@ -1,0 +1,324 @@
+"""A batch plan as it is read: a line for each target, then what all of them mean together."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from rich.cells import cell_len
+
+from app.faults import Fault
+from app.model import Plan, PlanWarning, cautions
+from screens.present import approval, plans
+from screens.present.amounts import count, plural, size
+from screens.present.cells import Line, Span, columns, share, wrap
+from screens.present.durations import rough
+from screens.present.look import Look
+from screens.present.plan_steps import RANK, account_name, effect_span
+from screens.present.shelf import AccountKey
+
+if TYPE_CHECKING:
+    from screens.plan.targets import BatchTarget
+
+_LABEL = 14  # cells before a fact
+_SPARE = 105  # percent of the bytes that need room: what stands beside the images is small
+_WIDE = 110
+_KIND, _ROUTE, _SIZE, _EFFECT, _TIME, _WARNED = 8, 8, 9, 9, 9, 5
+_MARKS = {
+    "waits": ("idle", "dim"),
+    "planning": ("wait", "wait"),
+    "planned": ("dot", "dim"),
+    "refused": ("failed", "bad"),
+    "started": ("done", "done"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """One target of a batch and what has come of it: a ``plan`` under its ``digest``, a ``fault``, or, once it was
+    approved, the id of its ``acquisition``."""
+
+    target: BatchTarget
+    state: Literal["waits", "planning", "planned", "refused", "started"] = "waits"
+    plan: Plan | None = None
+    digest: str = ""
+    space: str = ""
+    fault: Fault | None = None
+    acquisition: str = ""
+
+    @property
+    def native(self) -> str:
+        """The cloud's own id of the target."""
+        return self.target.target.rpartition(":")[2]
+
+    @property
+    def account(self) -> AccountKey:
+        """Cloud and id of the account that it is in."""
+        cloud, _, rest = self.target.target.partition(":")
+        return cloud, rest.partition(":")[0]
+
+
+def planned(drafts: Sequence[Draft]) -> list[tuple[Draft, Plan]]:
+    """Those that can be approved, each with its plan."""
+    return [(one, one.plan) for one in drafts if one.state == "planned" and one.plan is not None]
+
+
+def short_time(seconds: int) -> str:
+    """A rough duration in nine cells: ``< 1 min``, ``14 min``, ``2 h 30``."""
+    if seconds < 60:
+        return "< 1 min"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60:02d}"
+
+
+# A line for each
+
+
+def header(width: int, look: Look) -> Line:
+    """The column titles."""
+    titles = [(title, "head") for title in ("target", "kind", "route", "reads", "effect", "time", "warns")]
+    return _columns("", titles, ("account", "head"), ("id", "head"), width, look)
+
+
+def target_line(one: Draft, names: Mapping[AccountKey, str], width: int, look: Look) -> Line:
+    """Name, kind, route, bytes, gravest effect, time and warnings; or why there is no plan."""
+    glyph, tone = _MARKS[one.state]
+    mark = getattr(look, glyph)
+    crumb = look.clean(one.target.crumb)
+    account = look.clean(names.get(one.account) or one.account[1])
+    if one.state == "planned" and one.plan is not None:
+        plan = one.plan
+        grave = len(cautions.dangers(plan))
+        warned = grave + len(cautions.notes(plan))
+        parts: list[Span] = [
+            (crumb, "strong"),
+            (one.target.kind, ""),
+            (plan.route.upper(), "accent"),
+            (size(plan.estimate.bytes) if plan.estimate.bytes else look.none, ""),
+            effect_span(approval.worst_effect([plan]), look),
+            (short_time(plan.estimate.seconds), ""),
+            (f"{look.warn} {warned}" if grave else str(warned) if warned else "", "need" if grave else "dim"),
+        ]
+        return _columns(mark, parts, (account, "dim"), (look.clean(one.native), "dim"), width, look, tone)
+    if one.state == "refused":
+        said = look.clean(one.fault.message if one.fault else "", 600)
+        text, tail = f"refused: {said}", "bad"
+    else:
+        started = f"started as {look.clean(one.acquisition, 24)}"
+        text = {"planning": "planning", "started": started}.get(one.state, "waits to be planned")
+        tail = tone
+    name, rest = share(width - 3, [_KIND], [2, 5])
+    shown = columns(
+        [(((crumb, "strong"),), name), (((one.target.kind, ""),), _KIND), (((text, tail),), rest)], look
+    )
+    return ((f" {mark} ", tone), *shown)
+
+
+def _columns(
+    mark: str, parts: Sequence[Span], account: Span, native: Span, width: int, look: Look, tone: str = ""
+) -> Line:
+    fixed = [_KIND, _ROUTE, _SIZE, _EFFECT, _TIME, _WARNED]
+    if width < _WIDE:
+        sizes = [*share(width - 3, fixed, [1]), *fixed]
+        shown = list(zip(parts, sizes, strict=True))
+    else:
+        name, where, ident = share(width - 3, fixed, [4, 3, 4])
+        shown = [
+            (parts[0], name), (account, where), (native, ident), *zip(parts[1:], fixed, strict=True),
+        ]  # fmt: skip
+    return ((f" {mark or ' '} ", tone), *columns([((span,), room) for span, room in shown], look))
+
+
+# All of them together
+
+
+def together(
+    drafts: Sequence[Draft],
+    names: Mapping[AccountKey, str],
+    evidence_dir: str,
+    free: int | None,
+    width: int,
+    look: Look,
+) -> list[Line]:
+    """Dangers, totals, what is refused and why, notes. ``free`` are the bytes that the evidence volume has left,
+    None where that cannot be told."""
+    good = planned(drafts)
+    out = _cautions(good, cautions.dangers, "need", width, look)
+    for volume, crumbs in doubled(good):
+        twice = f"it would be acquired {'twice' if len(crumbs) == 2 else f'{len(crumbs)} times'}"
+        text = f"{volume} is in the plans of {_listed(crumbs)}: {twice}, unless one is left out"
+        out += _marked(look.clean(text, 600), look.warn, "need", width)
+
+    def fact(label: str, text: str, tone: str = "") -> None:
+        for row, piece in enumerate(wrap(text, max(20, width - _LABEL))):
+            out.append(((f" {label if row == 0 else '':<{_LABEL - 1}}", "head"), (piece, tone)))
+
+    failed = [one for one in drafts if one.state == "refused"]
+    parts = [plural(len(good), "plan") + " to approve"]
+    if failed:
+        parts.append(f"{len(failed)} refused, not part of the approval")
+    fact("targets", f" {look.dot} ".join(parts))
+    if good:
+        for label, text, tone in _totals([plan for _, plan in good], names, evidence_dir, free, look):
+            fact(label, text, tone)
+    if failed:
+        out.append(())
+    for one in failed:
+        out += _marked(f"{look.clean(one.target.crumb)} is refused: {_why(one, look)}", look.failed, "bad", width)
+    light = _cautions(good, cautions.notes, "dim", width, look)
+    return [*out, (), *light] if light else out
+
+
+def warned(drafts: Sequence[Draft]) -> tuple[int, int]:
+    """How many different dangers and notes there are."""
+    good = planned(drafts)
+    return len(_grouped(good, cautions.dangers)) + len(doubled(good)), len(_grouped(good, cautions.notes))
+
+
+def doubled(good: Sequence[tuple[Draft, Plan]]) -> list[tuple[str, list[str]]]:
+    """Disks that more than one plan is about, each with the targets concerned."""
+    found: dict[str, list[str]] = {}
+    for one, plan in good:
+        for volume in sorted(plans.volumes(plan)):
+            found.setdefault(volume, []).append(one.target.crumb)
+    return [(volume, crumbs) for volume, crumbs in found.items() if len(crumbs) > 1]
+
+
+def _totals(
+    found: Sequence[Plan], names: Mapping[AccountKey, str], evidence_dir: str, free: int | None, look: Look
+) -> list[tuple[str, str, str]]:
+    """(label, text, tone) of each fact."""
+    read = sum(plan.estimate.bytes for plan in found)
+    kept, passing = made(found)
+    makes = f"{plural(kept + passing, 'snapshot or copy', 'snapshots and copies')}"
+    if passing:
+        makes += f", {count(passing)} of them for transport alone and deleted again"
+    longest, total = max(plan.estimate.seconds for plan in found), sum(plan.estimate.seconds for plan in found)
+    time = f"{look.approx} {rough(longest)}"
+    if len(found) > 1:
+        time += f" for the longest, side by side {look.dot} {look.approx} {rough(total)} one after another"
+    leases = [lease for plan in found for lease in plan.leases]
+    renewals = sum(lease.renewals for lease in leases)
+    beside = f", renewed {look.plain(f'{renewals}×')} beside the work" if renewals else ""
+    out = [
+        ("reads", f"at most {size(read)}" if read else "no disk", ""),
+        ("makes", makes, ""),
+        ("estimate", time, ""),
+    ]
+    for row, text in enumerate(_accounts(found, names, look)):
+        out.append(("accounts" if row == 0 else "", text, ""))
+    out.append(("leases", plural(len(leases), "lease") + beside, ""))
+    for note in dict.fromkeys(lease.note for lease in leases if lease.note):
+        out.append(("", look.clean(note, 600), "wait"))
+    return [*out, _room(found, evidence_dir, free, look)]
+
+
+def made(found: Sequence[Plan]) -> tuple[int, int]:
+    """How many snapshots and copies the plans make: those that are kept, and those that are taken back."""
+    kept = passing = 0
+    for plan in found:
+        back = {step.undoes for step in plan.steps if step.undoes}
+        for step in plan.steps:
+            if step.kind == "act" and step.effect == "collect" and not step.undoes:
+                disks = step.params.get("volume_ids")
+                number = len(disks) if isinstance(disks, list) and disks else 1
+                kept, passing = (kept, passing + number) if step.id in back else (kept + number, passing)
+    return kept, passing
+
+
+def _accounts(found: Sequence[Plan], names: Mapping[AccountKey, str], look: Look) -> list[str]:
+    """Each account with the roles that are assumed there, and the effects that each may have."""
+    roles: dict[tuple[str, str], set[str]] = {}
+    for plan in found:
+        for lease in plan.leases:
+            key = (account_name(plan, lease.account, names, look), lease.role.rpartition("/")[2] or lease.role)
+            roles.setdefault(key, set()).add(lease.effect)
+    return [
+        f"{account} as {look.clean(role, 80)} ({', '.join(sorted(effects, key=lambda one: RANK.get(one, 0)))})"
+        for (account, role), effects in roles.items()
+    ]
+
+
+def _room(found: Sequence[Plan], evidence_dir: str, free: int | None, look: Look) -> tuple[str, str, str]:
+    images = sum(plan.image_bytes for plan in found)
+    if not images:
+        return "room", "nothing is downloaded: no room is needed here", ""
+    need, where = images * _SPARE // 100, look.clean(evidence_dir, 200)
+    text = f"needs at most {size(need)}, 5 % to spare included"
+    if free is None:
+        return "room", f"{text} {look.dot} how much is free in {where} cannot be told", "wait"
+    text += f" {look.dot} {size(free)} free in {where}"
+    if free >= need:
+        return "room", text, ""
+    return "room", f"{text}: it may not fit if every block is in use; blocks never written cost no space", "need"
+
+
+def _why(one: Draft, look: Look) -> str:
+    """The reason of a refusal and what to do about it, whole."""
+    if one.fault is None:
+        return "no reason was given"
+    said = look.clean(one.fault.message, 2000).rstrip(".")
+    return f"{said} {look.arrow} {look.clean(one.fault.next, 2000)}" if one.fault.next else said
+
+
+_Pick = Callable[[Plan], list[PlanWarning]]
+
+
+def _grouped(good: Sequence[tuple[Draft, Plan]], pick: _Pick) -> dict[str, list[str]]:
+    """Each different sentence with the targets that it concerns."""
+    found: dict[str, list[str]] = {}
+    for one, plan in good:
+        for text in dict.fromkeys(warning.text for warning in pick(plan)):
+            found.setdefault(text, []).append(one.target.crumb)
+    return found
+
+
+def _cautions(good: Sequence[tuple[Draft, Plan]], pick: _Pick, tone: str, width: int, look: Look) -> list[Line]:
+    out: list[Line] = []
+    for text, crumbs in _grouped(good, pick).items():
+        out += _marked(look.clean(text, 600), look.warn if tone == "need" else look.dot, tone, width)
+        if len(good) > 1:
+            whom = f"all {len(good)}" if len(crumbs) == len(good) else _listed([look.clean(one) for one in crumbs])
+            out += [((f"     {piece}", "dim"),) for piece in wrap(f"concerns {whom}", max(20, width - 6))]
+    return out
+
+
+def _marked(text: str, mark: str, tone: str, width: int) -> list[Line]:
+    pieces = enumerate(wrap(text, max(20, width - 4)))
+    return [((f" {mark if row == 0 else ' ' * cell_len(mark)} {piece}", tone),) for row, piece in pieces]
+
+
+def _listed(crumbs: Sequence[str]) -> str:
+    return crumbs[0] if len(crumbs) == 1 else f"{', '.join(crumbs[:-1])} and {crumbs[-1]}"
+
+
+# Before it is approved
+
+
+def happens(drafts: Sequence[Draft], word: str, names: Mapping[AccountKey, str], look: Look) -> list[str]:
+    """What approving means: every target, then every kind of call beyond observing and collecting."""
+    good = planned(drafts)
+    out_of = sum(one.state == "refused" for one in drafts)
+    lead = f"{plural(len(good), 'plan')} {'is' if len(good) == 1 else 'are'} approved at once"
+    if out_of:
+        lead += f"; {plural(out_of, 'refused target')} {'is' if out_of == 1 else 'are'} not part of it"
+    out = [f"{lead}."]
+    for one, plan in good:
+        where = account_name(plan, plan.target.account, names, look)
+        effect = approval.worst_effect([plan])
+        reads = f"reads at most {size(plan.estimate.bytes)}" if plan.estimate.bytes else "reads no disk"
+        out.append(
+            f"{plan.kind} {look.clean(one.target.crumb)} ({look.clean(plan.target.id)} in {where}): "
+            f"route {plan.route.upper()}, {effect}, {reads}"
+        )
+    calls: dict[tuple[str, str, str], list[int]] = {}
+    for place, (_, plan) in enumerate(good):
+        for step in plan.steps:
+            if RANK[step.effect] > RANK["collect"]:
+                where = account_name(plan, step.account, names, look)
+                calls.setdefault((step.effect, look.clean(step.call), where), []).append(place)
+    for (kind, call, where), places in calls.items():
+        number = len(set(places))
+        out.append(f"{kind}: {call} in {where}, {plural(len(places), 'step')} of {plural(number, 'plan')}")
+    return [*out, approval.undone(word, len(good))]

@@ -1,0 +1,100 @@
+"""The one table that the bench prints."""
+
+from __future__ import annotations
+
+import os
+import platform
+import statistics
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from importlib import metadata
+from pathlib import Path
+from typing import Literal
+
+_WIDTHS = (66, 10, 10, 10, 12)
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One thing measured. ``values`` are of each run, in ``unit``; ``limit`` is a budget, None for what is only
+    told, and ``by`` says which figure must keep it. ``failed`` is why there are no values."""
+
+    what: str
+    values: Sequence[float] = ()
+    unit: str = ""
+    limit: float | None = None
+    by: Literal["median", "p95"] = "median"
+    failed: str = ""
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.values)
+
+    @property
+    def p95(self) -> float:
+        """Nearest rank."""
+        ranked = sorted(self.values)
+        return ranked[max(0, -(-95 * len(ranked) // 100) - 1)]
+
+    @property
+    def verdict(self) -> str:
+        """ok or over; "" without a budget."""
+        if self.failed:
+            return "not measured"
+        if self.limit is None:
+            return ""
+        return "ok" if (self.median if self.by == "median" else self.p95) <= self.limit else "OVER"
+
+    def cells(self) -> tuple[str, ...]:
+        """The row as text."""
+        if self.failed:
+            return self.what, "", "", "", self.verdict
+        mark = {"median": 0, "p95": 1}[self.by]
+        shown = [_figure(self.median), _figure(self.p95) if len(self.values) > 1 else ""]
+        if self.limit is not None and len(self.values) > 1:
+            shown[mark] = f"*{shown[mark]}"
+        limit = "" if self.limit is None else f"{_figure(self.limit)} {self.unit}"
+        return (
+            self.what,
+            f"{shown[0]} {self.unit}",
+            f"{shown[1]} {self.unit}" if shown[1] else "",
+            limit,
+            self.verdict,
+        )
+
+
+def _figure(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.3g}"
+
+
+def machine() -> str:
+    """What it ran on."""
+    model = next(
+        (
+            line.partition(":")[2].strip()
+            for line in Path("/proc/cpuinfo").read_text("utf-8").splitlines()
+            if line.startswith("model name")
+        ),
+        platform.machine(),
+    )
+    cores = len(os.sched_getaffinity(0))
+    load = os.getloadavg()[0]
+    return (
+        f"{model}, {cores} cores, load {load:.1f} at the start; Linux {platform.release()}; "
+        f"Python {platform.python_version()}; Textual {metadata.version('textual')}"
+    )
+
+
+def lines(rows: Iterable[Row]) -> Iterable[str]:
+    """Head and rows, in columns."""
+    yield _columns(("budget", "median", "p95", "limit", ""))
+    yield "-" * sum(_WIDTHS)
+    for row in rows:
+        yield _columns(row.cells()).rstrip()
+
+
+def _columns(cells: Sequence[str]) -> str:
+    first, *rest = cells
+    return first.ljust(_WIDTHS[0]) + "".join(
+        text.rjust(width) for text, width in zip(rest, _WIDTHS[1:], strict=True)
+    )

@@ -1,0 +1,237 @@
+"""The sealed items on the screen: what is said of them, and each key."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+import pytest
+
+from app.clock import stamp
+from app.faults import Usage
+from app.model import Coverage, EvidenceItem, Gap
+from app.model.view import EvidenceCheck
+from screens.clipboard import saved_in
+from screens.evidence.lines import check_word, hex_lines
+from screens.evidence.screen import EvidenceScreen
+from screens.present.look import UNICODE
+from screens.widgets.page_lines import PageLines
+from tests.screens.conftest import Desk, OpenDesk
+from tests.screens.fakes import ScriptedCommands
+from tests.screens.seed import GIB, NOW, facts
+from tests.screens.seed_instance import seed_instance
+
+SIZES = pytest.mark.parametrize("size", [(80, 24), (132, 40), (200, 50)])
+
+
+async def opened(d: Desk) -> None:
+    d.app.push_screen(EvidenceScreen())
+    await d.until(lambda: d.screen_name == "EvidenceScreen", "the screen")
+    await d.sees("Evidence")
+    await d.settled()
+
+
+def check(item: str = "E-0005", **more: Any) -> EvidenceCheck:
+    """A check of that item, under way unless it says otherwise."""
+    base: dict[str, Any] = {
+        "state": "running",
+        "bytes_done": 3 * GIB,
+        "bytes_total": 8 * GIB,
+        "started": stamp(NOW),
+    }
+    return EvidenceCheck(item=item, **(base | more))
+
+
+def detail(d: Desk) -> str:
+    """The whole detail, what is below its frame too, with its lines joined."""
+    return " ".join(d.app.screen.query_one("#detail", PageLines).text.split())
+
+
+def hexdigits(text: str) -> str:
+    return text.replace(" ", "")
+
+
+@SIZES
+async def test_the_list_and_the_whole_of_one_item(desk: OpenDesk, size: tuple[int, int]) -> None:
+    async with desk(size=size, fill=seed_instance) as d:
+        await opened(d)
+        rows = [line for line in d.lines if "E-0005" in line or "E-0010" in line]
+        assert any("disk" in row and "8.0 GiB" in row and "agrees" in row for row in rows)
+        assert any("config" in row and "not checked" in row for row in rows)
+        told = detail(d)
+        for stage, words in (("3fa9" * 16, "data/disk.raw"), ("5be2c704" * 8, "tagmanifest-sha256.txt")):
+            assert stage in hexdigits(told) and words in told
+        assert "at the source: none recorded" in told and "in transfer: none recorded" in told
+        assert "at rest, when it was sealed" in told and "read again since" in told and "as sealed" in told
+        assert "complete: 8,589,934,592 of 8,589,934,592 bytes read" in told
+        assert "A-0005" in told and "route direct" in told and "gw-01 /dev/xvda" in told
+        assert "vol-0c11d2c3b4a596877" in told
+        assert "cd evidence/E-0005 && sha256sum -c manifest-sha256.txt" in told
+        widths = {len(line) for line in d.lines}
+        assert widths == {size[0]}
+        side_by_side = size[0] >= 132
+        first = next(line for line in d.lines if "Evidence " in line and "item" in line)
+        assert ("E-0005" in first) is side_by_side  # the detail's frame begins on the same line
+
+
+async def test_the_detail_follows_the_cursor(desk: OpenDesk) -> None:
+    async with desk(fill=seed_instance) as d:
+        await opened(d)
+        await d.press("j")
+        assert "files, no image" in detail(d) and "none recorded" in detail(d)
+        await d.press("k")
+        assert "data/disk.raw" in detail(d)
+
+
+async def test_nothing_sealed_yet_is_said(desk: OpenDesk) -> None:
+    def fill(path: Any) -> Any:
+        model = seed_instance(path)
+        model.clear("item", "evidence_check")
+        facts(model, NOW)
+        return model
+
+    async with desk(fill=fill, size=(80, 24)) as d:
+        await opened(d)
+        assert "nothing is sealed yet" in d.text and "How evidence gets here" in d.text
+        for key in ("v", "x", "y", "enter"):
+            await d.press(key)
+        assert d.screen_name == "EvidenceScreen"
+        assert not d.commands.called("evidence.verify") and not d.commands.called("evidence.stop")
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        (check(bytes_done=int(3.3 * GIB)), ("checking 41 %", "41 % 3.3 GiB of 8.0 GiB", "x stops it")),
+        (check(started="", bytes_total=0, bytes_done=0), ("check waits", "x takes it off the queue")),
+        (
+            check(state="bad", reason="data/disk.raw: block 3"),
+            ("does not agree", "block 3", "not what was sealed"),
+        ),
+        (check(state="failed", reason="an I/O error"), ("unreadable", "nothing against the evidence")),
+        (check(state="stopped", reason="ex-09 stopped it"), ("check stopped", "ex-09 stopped it", "v begins")),
+    ],
+)
+@SIZES
+async def test_how_a_check_stands_is_a_word_and_a_sentence(
+    desk: OpenDesk, row: EvidenceCheck, words: tuple[str, ...], size: tuple[int, int]
+) -> None:
+    async with desk(size=size) as d:
+        d.model.check(row)
+        await opened(d)
+        await d.sees(words[0])
+        for said in words[1:]:
+            assert said in detail(d), detail(d)
+
+
+async def test_a_check_that_runs_is_repainted_only_where_it_moved(desk: OpenDesk) -> None:
+    async with desk() as d:
+        d.model.check(check())
+        await opened(d)
+        await d.sees("checking 37 %")
+        d.model.check(check(bytes_done=3 * GIB + 4096))
+        await d.settled()
+        assert "checking 37 %" in d.text
+        d.model.check(check(bytes_done=4 * GIB))
+        await d.sees("checking 50 %")
+
+
+async def test_v_begins_a_check_and_x_stops_it(desk: OpenDesk) -> None:
+    commands = ScriptedCommands(
+        evidence_verify=lambda params: {"item": params["item"], "state": "running"},
+        evidence_stop=lambda params: {"item": params["item"], "state": "stopped"},
+    )
+    async with desk(commands=commands) as d:
+        await opened(d)
+        await d.press("x")
+        assert commands.called("evidence.stop") == []  # none runs
+        await d.press("v")
+        assert commands.called("evidence.verify") == [{"item": "E-0005"}]
+        await d.sees("is read again")
+        d.model.check(check())
+        await d.sees("checking 37 %")
+        await d.press("v")
+        assert len(commands.called("evidence.verify")) == 1
+        await d.press("x")
+        assert commands.called("evidence.stop") == [{"item": "E-0005"}]
+
+
+async def test_a_refusal_is_shown(desk: OpenDesk) -> None:
+    async with desk(commands=ScriptedCommands(evidence_verify=Usage("E-0005 is not a sealed item"))) as d:
+        await opened(d)
+        await d.press("v")
+        await d.sees("E-0005 is not a sealed item")
+
+
+async def test_enter_opens_the_item_with_its_own_custody_lines(desk: OpenDesk) -> None:
+    async with desk() as d:
+        body = {"v": 1, "seq": 215, "ts": stamp(NOW), "op": "evidence.seal", "phase": "result", "acq": "A-0005"}
+        for line, item in ((215, "E-0005"), (216, "E-0099")):
+            more = {"item": item, "summary": f"{item} is sealed", "actor": {"id": "agent"}}
+            d.model.event(line, body | more, msgspec.json.encode(body | more).decode())
+        await opened(d)
+        await d.press("enter")
+        await d.until(lambda: d.screen_name == "ItemScreen", "the item")
+        await d.sees("E-0005 is sealed", "1 line")
+        assert "E-0099" not in d.text and "3fa9" * 16 in hexdigits(detail(d))
+        await d.press("tab", "enter")
+        await d.until(lambda: d.screen_name == "PageScreen", "the event")
+        assert "E-0005 is sealed" in d.text
+        await d.press("escape", "escape")
+        assert d.screen_name == "EvidenceScreen"
+
+
+@SIZES
+async def test_y_sends_the_digest_and_shows_it_alone(desk: OpenDesk, size: tuple[int, int]) -> None:
+    async with desk(size=size) as d:
+        await opened(d)
+        await d.press("y")
+        await d.until(lambda: d.screen_name == "CopiedScreen", "the copy")
+        assert any(line.rstrip() == "3fa9" * 16 for line in d.lines)  # nothing stands beside it
+        assert "SHA-256 of the image of E-0005" in d.text
+        assert "Whether it arrived cannot be told" in d.text
+        assert d.app.clipboard == "3fa9" * 16
+        assert saved_in().read_text() == "3fa9" * 16 + "\n"
+        assert saved_in().stat().st_mode & 0o777 == 0o600
+        await d.press("escape")
+        assert d.screen_name == "EvidenceScreen"
+
+
+async def test_ranges_that_were_not_read_are_listed(desk: OpenDesk) -> None:
+    gaps = tuple(Gap(offset=place * 4096, bytes=512) for place in range(300))
+    async with desk() as d:
+        d.model.item(
+            EvidenceItem(
+                id="E-0005",
+                acquisition="A-0005",
+                kind="disk",
+                path="/evidence/it's here/E-0005",
+                bytes=8 * GIB,
+                sha256=None,
+                sealed=stamp(NOW),
+                coverage=Coverage(expected_bytes=8 * GIB, read_bytes=8 * GIB - 300 * 512, unreadable=gaps),
+            )
+        )
+        await opened(d)
+        await d.sees("300 gaps")
+        told = detail(d)
+        assert "not read: bytes 4,096 to 4,607 (512 bytes)" in told and "and 100 more" in told
+        assert "cd '/evidence/it'\"'\"'s here/E-0005' && sha256sum" in told
+        await d.press("y")
+        await d.sees("No digest of E-0005 is recorded")
+        assert d.screen_name == "EvidenceScreen"
+
+
+def test_a_digest_is_broken_into_groups_of_eight() -> None:
+    digest = "0123456789abcdef" * 4
+    for width, lines in ((80, 1), (60, 2), (30, 4), (12, 8)):
+        shown = ["".join(text for text, _ in line) for line in hex_lines(digest, width)]
+        assert len(shown) == lines and all(len(line) <= width for line in shown)
+        assert "".join(shown).replace(" ", "") == digest
+        assert all(len(group) == 8 for line in shown for group in line.split())
+
+
+def test_a_check_of_another_day_carries_its_date() -> None:
+    old = check(state="ok", ended="2026-11-20T09:00:00Z")
+    assert check_word(old, NOW, UNICODE, when=True)[0] == "✔ agrees 2026-11-20"
+    assert check_word(old, NOW, UNICODE, when=False)[0] == "✔ agrees"
