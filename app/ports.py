@@ -24,8 +24,8 @@ class Scope:
 
     ``pace(account, service)`` waits for a slot of that account's token bucket for that service.
     ``used(lease, action)`` counts a call that was sent under a lease ("ec2:CreateSnapshot").
-    ``heard(ahead_s)`` learns how many whole seconds the cloud's clock is ahead of ours, as measured by an answer to
-    a request for credentials, or by one that refuses ours for their time (:func:`app.skew.ahead`).
+    ``heard(ahead_s)`` learns how many whole seconds the cloud's clock is ahead of ours, by its answer to a request
+    for credentials, or to one that it refuses for the time of its signature (:func:`app.skew.ahead`).
     """
 
     case: str

@@ -15,8 +15,11 @@ from screens.command.registry import Command
 from screens.command.running import offered, run, run_line
 from screens.credentials.arm import MINUTES, ArmScreen
 from screens.credentials.screen import LeaseScreen
+from screens.custody.screen import VerifyScreen
+from screens.custody.tamper import TamperScreen
+from screens.evidence.screen import EvidenceScreen
 from screens.farewell import farewell
-from screens.orders import Orders
+from screens.guided.bench import Guided
 from screens.page.help import help_lines
 from screens.page.screen import PageScreen
 from screens.present.cells import Line
@@ -26,7 +29,7 @@ from screens.widgets.typed_confirm import Question
 _LONGEST = 60  # minutes of a write window: more is not read-only by default any more
 
 
-class Actions(Orders):
+class Actions(Guided):
     """``action_…`` is bound to keys, ``take_…`` gets what stands after the word on the ``:`` line."""
 
     comeback: str | None
@@ -86,10 +89,6 @@ class Actions(Orders):
             return tuple(f"state={state}" for state in sorted({one.state for one in self.snapshot.acquisitions}))
         return ()
 
-    def held(self, command: str) -> str:
-        """Why a command is not to be used now, "" where it may be."""
-        return ""
-
     async def back_to_workbench(self) -> None:
         """Close every page over the workbench."""
         while len(self.screen_stack) > 1:
@@ -139,8 +138,17 @@ class Actions(Orders):
         if not isinstance(self.screen, LeaseScreen):
             self.push_screen(LeaseScreen())
 
+    def action_evidence(self) -> None:
+        if not isinstance(self.screen, EvidenceScreen):
+            self.push_screen(EvidenceScreen())
+
     def action_verify(self) -> None:
-        self.verify()
+        if not isinstance(self.screen, VerifyScreen):
+            self.verify()
+
+    def action_tamper(self) -> None:
+        if not isinstance(self.screen, TamperScreen):
+            self.push_screen(TamperScreen())
 
     # What waits
 

@@ -41,6 +41,7 @@ def open_case(
     async def reach() -> AgentClient:
         return await connect(case, locations, passphrase=secret)
 
+    from app.guided.load import sources
     from screens.command.catalogue import DEFAULT
     from screens.command.keymap import load
     from screens.root import run
@@ -55,6 +56,7 @@ def open_case(
         registry=keymap.registry,
         options=options,
         notices=keymap.problems,
+        sources=sources(case, locations),
     )
     if said:
         print(said)

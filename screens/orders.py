@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, cast
 
@@ -12,18 +13,23 @@ from app.model.view import CaseSnapshot
 from screens.acquisition.screen import AcquisitionScreen
 from screens.command.line import History
 from screens.command.registry import Registry
+from screens.custody.event import EventScreen
 from screens.custody.screen import VerifyScreen
 from screens.link import Link
-from screens.page.screen import PageScreen
+from screens.plan.batch import BatchScreen
 from screens.plan.screen import PlanScreen
-from screens.present.events import event_page
+from screens.plan.targets import BatchTarget
+from screens.present.amounts import plural
 from screens.present.look import Look
+from screens.present.shelf import Shelf
 from screens.reader import Reader
 from screens.typeahead import OneKeyAtATime
 from screens.widgets.typed_confirm import Question, TypedConfirm
 from screens.workbench.screen import WorkbenchScreen
 
 if TYPE_CHECKING:
+    from app.custody.exercise import Exercise
+    from screens.guided.follow import Follower
     from screens.root import Workbench
 
 _TOLD_S, _WARNED_S = 4.0, 8.0
@@ -40,7 +46,12 @@ class Orders(OneKeyAtATime[str]):
     look: Look
     reader: Reader
     registry: Registry
+    shelf: Shelf
     snapshot: CaseSnapshot
+    follower: Follower
+    last_verification: tuple[bool, datetime] | None = None
+    """Whether the newest verification of this session was good, and when it came."""
+    last_exercise: Exercise | None = None
 
     @property
     def bench(self) -> Workbench:
@@ -110,14 +121,29 @@ class Orders(OneKeyAtATime[str]):
         self.push_screen(AcquisitionScreen(acquisition))
 
     def open_event(self, line: int) -> None:
-        """One custody line, whole."""
-        self.run_worker(self._open_event(line), group="event", exclusive=True)
+        """One custody line, whole, with what the record proves of it."""
+        self.push_screen(EventScreen(line))
 
-    async def _open_event(self, line: int) -> None:
-        body = await self.reader.event_body(line)
-        if body is not None:
-            look = self.look
-            self.push_screen(PageScreen(f"line {line:,}", lambda width: event_page(line, body, width, look)))
+    def plan_batch(self, targets: tuple[BatchTarget, ...]) -> None:
+        """One plan for all that is marked."""
+
+        def started(acquisitions: tuple[str, ...] | None) -> None:
+            if acquisitions:
+                self.say(f"{plural(len(acquisitions), 'acquisition')} queued.")
+                self.workbench.resources.action_unmark()
+                self.workbench.show_acquisition(acquisitions[0])
+
+        self.push_screen(BatchScreen(targets), started)
+
+    def verified(self, result: dict[str, Any]) -> None:
+        """The agent has verified the record and the evidence."""
+        self.last_verification = (result.get("ok") is True, self.clock.now())
+        self.follower.saw_verification(result)
+
+    def tampered(self, exercise: Exercise) -> None:
+        """The exercise has shown what a changed record looks like."""
+        self.last_exercise = exercise
+        self.follower.saw("tampered")
 
     def verify(self) -> None:
         """Check the record and the evidence now."""

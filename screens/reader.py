@@ -17,6 +17,7 @@ from app.client.events import WholeEvent
 from app.client.feed import Feed
 from app.client.filtering import Filter
 from app.client.inventory import Held, Inventory, Query, Selection
+from app.client.related import related
 from app.model import Account, AccountKey, Resource
 from app.model.view import CaseSnapshot, EventRow
 from screens.present.shelf import Shelf
@@ -132,6 +133,10 @@ class Reader:
     async def resources_named(self, name: str, kind: str | None, account: AccountKey | None) -> list[Resource]:
         """See :meth:`app.client.inventory.Inventory.named`."""
         return await self._run(lambda: self._inventory.named(name, kind, account))
+
+    async def related(self, target: str) -> frozenset[str]:
+        """See :func:`app.client.related.related`."""
+        return await self._run(lambda: self._feed.ask(lambda db: related(db, target), frozenset[str]()))
 
     def close(self) -> None:
         """Close the feed and end the threads; what they still look up is given up."""

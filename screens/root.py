@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 from textual.screen import Screen
 
 from app.clock import Clock, SystemClock
+from app.guided.load import Sources
 from app.model.view import CaseSnapshot
 from app.ui_options import CALM_REFRESH_S, UiOptions
 from screens.actions import Actions
@@ -28,6 +29,7 @@ from screens.reader import Reader
 from screens.terminal_app import TerminalApp
 from screens.workbench.screen import WorkbenchScreen
 
+NO_SOURCES = Sources()
 POLL_S = 0.25
 TICK_S = 1.0
 _PING_EVERY_S = 5.0
@@ -60,6 +62,7 @@ class Workbench(TerminalApp[str], Actions):
         registry: Registry = DEFAULT,
         options: UiOptions | None = None,
         notices: Sequence[str] = (),
+        sources: Sources = NO_SOURCES,
     ) -> None:
         super().__init__(options or UiOptions(), look=look, theme=theme)
         self._notices = notices
@@ -78,6 +81,7 @@ class Workbench(TerminalApp[str], Actions):
         self._pinged = self._ticked = 0.0
         self._asked_for_accounts = False
         self.history = History()
+        self.follow_guides(sources)
 
     def get_default_screen(self) -> Screen[Any]:
         return WorkbenchScreen()
@@ -136,6 +140,7 @@ class Workbench(TerminalApp[str], Actions):
             for screen in self.screen_stack:
                 if isinstance(screen, CaseScreen):
                     screen.case_changed()
+        self.follower.case_changed()
 
     def _link_changed(self) -> None:
         self._case_changed()
@@ -176,12 +181,13 @@ def run(
     registry: Registry = DEFAULT,
     options: UiOptions | None = None,
     notices: Sequence[str] = (),
+    sources: Sources = NO_SOURCES,
 ) -> str | None:
     """Open the screens of a case; returns the sentence to print after leaving.
 
     ``sqlite`` is the read model (it need not exist yet), ``connect`` is called after the first frame,
     ``comeback`` is the command that opens this case again (``jumpbag`` and its id by default); ``notices`` are
-    sentences to show first: what of the user's keymap was left out.
+    sentences to show first: what of the user's keymap was left out; ``sources`` are where playbooks come from.
     """
     bench = Workbench(
         case_dir,
@@ -193,6 +199,7 @@ def run(
         registry=registry,
         options=options,
         notices=notices,
+        sources=sources,
     )
     said = bench.run(mouse=bench.options.mouse)
     if bench.return_code and said is None:

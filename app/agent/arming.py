@@ -48,9 +48,23 @@ class WriteWindow:
         self._end = 0.0
         self._session: object = None
         self._shut = False
-        self._owed: list[
-            tuple[str, str, dict[str, Any]]
-        ] = []  # facts of what has happened: actor, summary, params
+        self._owed: list[tuple[str, str, dict[str, Any]]] = []  # of what has happened: actor, summary, params
+        self._told: set[str | None] = set()  # open by the log: a window (None), one plan alone (its scope)
+
+    def heard(self, body: dict[str, Any]) -> None:
+        """An event of the custody log, from the first on."""
+        if body["op"] in ("session.arm", "session.disarm"):
+            scope = body.get("params", {}).get("scope")
+            (self._told.add if body["op"] == "session.arm" else self._told.discard)(scope)
+
+    def take_over(self) -> None:
+        """What an agent that was killed left open in the log is closed there: no window outlives its agent."""
+        for scope in sorted(self._told, key=str):
+            what = f"for one plan ({scope})" if scope else "by a write window"
+            said = f"The agent that had opened the case {what} has ended: the case is read-only."
+            self._owed.append((_AGENT, said, {"why": "agent stops", **({"scope": scope} if scope else {})}))
+        with suppress(Fault):
+            self._pay()
 
     def open(self, session: object, examiner: str, minutes: int, reason: str) -> str:
         """Open it, or anew if it is open: it is then held by this session. Returns its end.
@@ -80,9 +94,9 @@ class WriteWindow:
         self.until, self.by, self._session = None, "", None
         said = _SAID.get(why) or f"{actor} closed the write window: the case is read-only."
         self._owed.append((actor, said, {"why": why}))
+        self._changed()
         with suppress(Fault):
             self._pay()
-        self._changed()
 
     def left(self, session: object) -> None:
         """That session is gone."""

@@ -108,6 +108,7 @@ class CaseAgent:
         )
         record = Record(ledger, self.case, self._model, self.clock)
         self.guides = Guides(record, self._model, self._library)
+        record.watch(self.window.heard)
         record.load()
         if record.settings_sha256 != self.case.toml_sha256:
             ledger.close()
@@ -123,6 +124,7 @@ class CaseAgent:
         record.fact("agent.start", f"The agent starts (jumpbag {VERSION}, process {os.getpid()}).")
         recover.announce(record, self.clock, crashed, last)
         self.record = record
+        self.window.take_over()
         self.beat()
 
     def _library(self) -> Library:

@@ -144,6 +144,8 @@ class Guides:
         if state in ("by_hand", "skipped") and not note:
             what = "what was done, and what was seen" if state == "by_hand" else "why it is skipped"
             raise Usage(f"step {step} needs a note", next=f"say {what}")
+        if state == "done" and followed.steps[place - 1].state == "done":
+            return  # two terminals saw the same
         said = _SAID[state]  # type: ignore[index]
         said = said if state == "done" else f"{said} {actor}"
         self._record.fact(

@@ -80,6 +80,8 @@ class Feed:
         try:
             db = self._connect()
             return question(db) if db is not None else otherwise
+        except sqlite3.ProgrammingError:
+            raise  # a fault of ours, not of the file
         except sqlite3.DatabaseError:
             return otherwise
 

@@ -44,10 +44,11 @@ _Sql = tuple[str, list[object]]
 
 @dataclass(frozen=True, slots=True)
 class Query:
-    """What is asked for: one account or all, what the filter leaves, in which order. ``marks`` are rows that the
-    flag ``marked`` means, and that :attr:`Selection.marks` tells about."""
+    """What is asked for: one account or all, only what is eligible or all, what the filter leaves, in which order.
+    ``marks`` are rows that the flag ``marked`` means, and that :attr:`Selection.marks` tells about."""
 
     scope: AccountKey | None = None
+    eligible: bool = False
     filter: Filter = _NO_FILTER
     sort: str = READING
     descending: bool = False
@@ -223,7 +224,7 @@ class Inventory:
         self._refresh(db)
         order, parents = self._order(db, query)
         hits = len(order)
-        if query.filter:
+        if query.filter or query.eligible:
             order, parents, hits = self._filtered(db, query, order, parents)
         marks: frozenset[int] = frozenset()
         if query.marks:
@@ -291,7 +292,7 @@ class Inventory:
         rest = [term for term in query.filter.terms if not _identifies(term)]
         if len(rest) == len(query.filter.terms):
             allowed: Container[int] = ()
-        elif rest:
+        elif rest or query.eligible:
             where, values = self._where(query, rest, False)
             allowed = {row for (row,) in db.execute(f"SELECT row FROM listing WHERE {where}", values)}  # noqa: S608
         else:
@@ -307,6 +308,7 @@ class Inventory:
 
     def _where(self, query: Query, terms: Sequence[Term], inverted: bool) -> _Sql:
         scope, values = _scoped(query.scope)
+        scope += " AND eligible" if query.eligible else ""
         if not terms:
             return scope, values
         parts = [self._term(term, query.marks) for term in terms]

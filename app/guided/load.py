@@ -144,8 +144,7 @@ def _files(directory: Path, faulty: list[Faulty]) -> Sequence[Path]:
 
 def _reader(path: Path) -> Any:
     def read() -> bytes:
-        # Neither a link to elsewhere nor a pipe that would never answer.
-        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a pipe would never answer
         with os.fdopen(descriptor, "rb") as stream:
             if not stat.S_ISREG(os.fstat(descriptor).st_mode):
                 raise Usage("is not a regular file", next="put the playbook itself there")

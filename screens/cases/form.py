@@ -194,7 +194,7 @@ class CaseForm(FrontScreen[Made | None]):
             if field in _SECRETS:
                 self._show_secrets(True)
             self.refill()
-            self.call_after_refresh(self.query_one(f"#{field}" if field else "#yes").focus)
+            self.query_one(f"#{field}" if field else "#yes").focus()
             return
         front.draft = Draft()
         self.dismiss(made)

@@ -109,6 +109,10 @@ COMMANDS: tuple[Command, ...] = (
             takes="[WHY]"),
     Command("guide.more", "guide", "app.guide_more", "whole step", "The whole text of the present step", "i",
             ("step",)),
+    Command("guide.target", "guide", "app.guide_target", "this is it",
+            "The instance or disk under the cursor is what the playbook is about", "T", ("target",)),
+    Command("guide.again", "guide", "app.guide_again", "step back",
+            "The step that was recorded last is to do again; custody keeps both", "B", ("again",)),
 )  # fmt: skip
 
 DEFAULT = Registry(COMMANDS)

@@ -37,7 +37,7 @@ class ItemScreen(ItemCommands):
 
     @property
     def more_hints(self) -> Sequence[tuple[str, str]]:
-        return (("Enter", "event"),) if self.query_one("#custody").has_focus else ()
+        return (("Enter", "event"),) if self.query_one("#lines").has_focus else ()
 
     @property
     def item(self) -> EvidenceItem | None:
@@ -47,7 +47,7 @@ class ItemScreen(ItemCommands):
         detail = PageLines(look=self.look, id="detail")
         detail.border_title = Content(self.look.clean(self._ident))
         yield detail
-        rows = RowList(look=self.look, id="custody", tail=True, empty=((" nothing recorded yet", "dim"),))
+        rows = RowList(look=self.look, id="lines", tail=True, empty=((" nothing recorded yet", "dim"),))
         rows.border_title = Content("Custody")
         yield rows
 
@@ -73,7 +73,7 @@ class ItemScreen(ItemCommands):
         if one is None:
             return
         found = [row for row in await self.bench.reader.events_of(one.acquisition) if await self._names(row)]
-        rows = self.query_one("#custody", RowList)
+        rows = self.query_one("#lines", RowList)
         rows.border_title = Content(f"Custody {self.look.dot} {plural(len(found), 'line')}")
         rows.show(Events(found, self.look))
 

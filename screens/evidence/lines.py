@@ -6,15 +6,15 @@ import shlex
 from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from app.model import Acquisition, Coverage, Digest, EvidenceItem
+from app.model import AccountKey, Acquisition, Digest, EvidenceItem
 from app.model.view import EvidenceCheck
 from screens.present.amounts import bar, count, percent, plural, size
 from screens.present.cells import Line, Span, columns, share, wrap
 from screens.present.durations import hour_minute, spent
 from screens.present.look import Look
-from screens.present.shelf import AccountKey
 
 TAG_MANIFEST = "tagmanifest-sha256.txt"
+_IMAGE = "data/disk.raw"
 _STAGES = {
     "source": "at the source",
     "transfer": "in transfer",
@@ -44,17 +44,18 @@ def check_word(check: EvidenceCheck | None, now: datetime, look: Look, *, when: 
     glyph, word, tone = {
         "ok": (look.done, "agrees", "done"),
         "bad": (look.failed, "does not agree", "bad"),
-        "failed": (look.warn, "unreadable", "need"),
+        "failed": (look.warn, "check failed", "need"),
         "stopped": (look.idle, "check stopped", "wait"),
     }[check.state]
     time = f" {_short(check.ended, now)}" if when and check.state == "ok" else ""
     return f"{glyph} {word}{time}", tone
 
 
-def coverage_word(coverage: Coverage | None, look: Look) -> Span:
+def coverage_word(item: EvidenceItem, look: Look) -> Span:
     """``complete``, how many ranges are missing, or ``files`` where there is no image."""
+    coverage = item.coverage
     if coverage is None:
-        return "files", "dim"
+        return (f"{look.none}" if item.sha256 else "files"), "dim"
     if not coverage.unreadable and coverage.read_bytes == coverage.expected_bytes:
         return "complete", ""
     return f"{look.warn} {plural(len(coverage.unreadable), 'gap')}", "need"
@@ -62,7 +63,7 @@ def coverage_word(coverage: Coverage | None, look: Look) -> Span:
 
 def item_header(width: int, look: Look) -> Line:
     """Over the rows of :func:`item_line`."""
-    titles = ("item", "kind", "of", "size", "sealed", "check", "coverage")
+    titles = (" item", "kind", "of", f"{'size':>9}", "sealed", "check", "coverage")
     return columns([(((title, "head"),), part) for title, part in zip(titles, _widths(width), strict=True)], look)
 
 
@@ -76,7 +77,7 @@ def item_line(item: EvidenceItem, check: EvidenceCheck | None, now: datetime, wi
         ((f"{size(item.bytes):>9}", ""),),
         ((_short(item.sealed, now) if widths[4] < 16 else hour_minute(item.sealed, now), "dim"),),
         (check_word(check, now, look, when=widths[5] > 16),),
-        (coverage_word(item.coverage, look),),
+        (coverage_word(item, look),),
     ]
     return columns(zip(parts, widths, strict=True), look)
 
@@ -106,7 +107,7 @@ def detail_lines(
     out += _fact("of", look.clean(item.source or "not recorded", _CAP), width)
     out += _came_from(item, acquisition, names, width, look)
     out += check_lines(check, now, width, look)
-    out += _coverage(item.coverage, width, look)
+    out += _coverage(item, width, look)
     out += [(), *_digests(item, width, look), (), *_place(item, width, look)]
     return out
 
@@ -141,9 +142,7 @@ def check_lines(check: EvidenceCheck | None, now: datetime, width: int, look: Lo
         out += _fact("", "This copy is not what was sealed. Keep it as it is, and compare it with another.", width)
     elif check.state == "failed":
         out += _fact("", f"{why}.", width, "need")
-        out += _fact(
-            "", "That says nothing against the evidence. See to the volume, then v reads it again.", width
-        )
+        out += _fact("", "That says nothing against the evidence. Mend the cause, then v reads it again.", width)
     else:
         out += _fact("", f"{why}. It says nothing of the item; v begins again from the first byte.", width)
     return out
@@ -183,8 +182,11 @@ def _came_from(
     return _fact("from", f" {look.dot} ".join(look.clean(part, 200) for part in parts), width)
 
 
-def _coverage(coverage: Coverage | None, width: int, look: Look) -> list[Line]:
-    word, tone = coverage_word(coverage, look)
+def _coverage(item: EvidenceItem, width: int, look: Look) -> list[Line]:
+    word, tone = coverage_word(item, look)
+    coverage = item.coverage
+    if coverage is None and item.sha256:
+        return _fact("coverage", "how much of the source was read is not recorded", width, "need")
     if coverage is None:
         return _fact("coverage", "files, no image: what could not be had is listed in data/gaps.txt", width)
     read = f"{count(coverage.read_bytes)} of {count(coverage.expected_bytes)} bytes read"
@@ -202,7 +204,7 @@ def _digests(item: EvidenceItem, width: int, look: Look) -> list[Line]:
     sealed = {(one.of, one.alg): one.hex for one in item.digests if one.stage == "rest"}
     out: list[Line] = [(("Digests", "head"),)]
     for stage, words in _STAGES.items():
-        found = [one for one in item.digests if one.stage == stage]
+        found = sorted((one for one in item.digests if one.stage == stage), key=lambda one: one.of != _IMAGE)
         if not found:
             out.append(((f"{words}: ", ""), ("none recorded", "dim")))
             continue
@@ -234,7 +236,7 @@ def _place(item: EvidenceItem, width: int, look: Look) -> list[Line]:
     """Where the bag lies, its files worth knowing, and how anybody checks it without this program."""
     image = item.coverage is not None or item.sha256 is not None
     known = [
-        ("data/disk.raw", "the image, raw; holes take no room") if image else ("data/", "the files"),
+        (_IMAGE, "the image, raw; holes take no room") if image else ("data/", "the files"),
         *([("blocks.tsv", "the digest of each block that is no hole")] if image else []),
         ("bag-info.txt", "what it is evidence of, and who made it"),
         ("manifest-sha256.txt", "the digests of what is in data/"),

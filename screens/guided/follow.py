@@ -6,13 +6,13 @@ The follower never acts on a cloud. It tells the agent what the screens saw, or 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+import re
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
 
-from textual.app import App
-
 from app.faults import AgentGone, Fault
-from app.guided.conditions import Seen, Sight, View, ident, met, opened, parse, present
+from app.guided.conditions import Seen, Sight, View, met, opened, parse, present
+from app.guided.conditions import ident as id_of
 from app.guided.load import Edition, Library, Sources, load
 from app.guided.playbook import Playbook
 from app.model import Resource
@@ -30,20 +30,16 @@ _PANES = {
     "custody": (4, "pane.custody"),
 }
 _SCREENS = {"evidence": "evidence", "leases": "leases"}
-_WHERE = {"page": "on its page", "plan": "in the plan", "evidence": "among the evidence", "leases": "among the leases"}
+_WHERE = {
+    "page": "on its page",
+    "plan": "in the plan",
+    "evidence": "among the evidence",
+    "leases": "among the leases",
+}
+_NO_ON = ("on ", "in ", "then ", "until ", "once ", "type ")
+_TAG = re.compile(r"\b(not tagged|tag)\b", re.IGNORECASE)
 _KINDS = {"volume": "disk", "instance": "instance"}
 Recorded = Literal["done", "by_hand", "skipped", "todo"]
-
-
-class Following:
-    """An application with a follower."""
-
-    follower: Follower
-
-
-def follower_of(app: App[Any]) -> Follower | None:
-    """The follower of the application, None where it has none."""
-    return app.follower if isinstance(app, Following) else None
 
 
 class Follower:
@@ -53,12 +49,14 @@ class Follower:
     command is off.
     """
 
-    def __init__(self, bench: Workbench, sources: Sources = Sources()) -> None:
+    def __init__(self, bench: Workbench, sources: Sources, changed: Callable[[], None]) -> None:
         self.seen = Seen(bench.clock.now())
         self.library: Library | None = None
         self._bench = bench
         self._sources = sources
+        self._changed = changed
         self._shown = ""
+        self._awaited = False  # the read model does not show it as ours yet
         self._looked = False  # for a run to go on with
         self._loading = False
         self._offer_dismissed = False
@@ -72,8 +70,11 @@ class Follower:
     @property
     def run(self) -> GuideRun | None:
         """The run that is followed now."""
-        found = next((run for run in self._bench.snapshot.guides if run.id == self._shown), None)
+        found = self._find()
         return found if found is not None and found.examiner == self._bench.examiner else None
+
+    def _find(self) -> GuideRun | None:
+        return next((run for run in self._bench.snapshot.guides if run.id == self._shown), None)
 
     @property
     def shown(self) -> Shown | None:
@@ -101,23 +102,19 @@ class Follower:
         if self.offer is None:
             return False
         self._offer_dismissed = True
-        self.repaint()
+        self._changed()
         return True
 
     def show(self, run: str) -> None:
         """Follow that run from now on, as soon as the read model has it."""
-        self._shown, self._looked = run, True
+        self._shown, self._awaited, self._looked = run, True, True
         self.case_changed()
-        self.repaint()
+        self._changed()
 
     def hide(self) -> None:
         """Follow none."""
         self._shown = ""
-        self.repaint()
-
-    def repaint(self) -> None:
-        """Show the workbench and its pages as they are now."""
-        self._bench.guides_changed()
+        self._changed()
 
     # What the case says
 
@@ -129,10 +126,11 @@ class Follower:
             mine = [run for run in snapshot.guides if run.examiner == self._bench.examiner]
             unfinished = [run.id for run in mine if present(run) is not None]
             self._shown = self._shown or (unfinished[-1] if unfinished else "")
-        if self._shown and self.run is None and any(run.id == self._shown for run in snapshot.guides):
-            taken = next(run for run in snapshot.guides if run.id == self._shown)
+        self._awaited = self._awaited and self.run is None
+        lost = None if self._awaited or self.run is not None else self._find()
+        if lost is not None:
             self._shown = ""
-            self._bench.say(f"{taken.id} is followed by {self._bench.look.clean(taken.examiner)} now.", "warning")
+            self._bench.say(f"{lost.id} is followed by {self._bench.look.clean(lost.examiner)} now.", "warning")
         if self.library is None and (self._shown or self._sources.offer):
             self.reload()
         self._find_subject()
@@ -151,7 +149,7 @@ class Follower:
         finally:
             self._loading = False
         self.case_changed()
-        self.repaint()
+        self._changed()
 
     def _find_subject(self) -> None:
         """Ask which disks belong to the instance that the run is about."""
@@ -170,7 +168,7 @@ class Follower:
         if run is None or not run.target:
             return View(self._bench.snapshot, self.seen, run)
         known = self._subject[1] if self._subject[0] == run.target else frozenset()
-        return View(self._bench.snapshot, self.seen, run, known | {ident(run.target)})
+        return View(self._bench.snapshot, self.seen, run, known | {id_of(run.target)})
 
     def preconditions(self, book: Playbook) -> Sequence[bool | None]:
         """Whether each is met; None where only a person can tell."""
@@ -185,6 +183,7 @@ class Follower:
         mark = (shown.run.id, step.id)
         if mark == self._sent or mark in self._refused:
             return
+        self._sent = None  # the one before has come back as done
         view, condition = self.view(shown.run), step.condition
         if not met(condition, view):
             return
@@ -231,7 +230,7 @@ class Follower:
 
     def saw_refusal(self, kind: str, target: str, fault: Fault) -> None:
         """A plan was refused; only for want of the tag it is a sight."""
-        if fault.code == "refused" and "tag" in fault.message.lower():
+        if fault.code == "refused" and _TAG.search(fault.message):
             self.saw("refused", kind, target)
 
     def saw_verification(self, result: Any) -> None:
@@ -248,11 +247,11 @@ class Follower:
         if shown is None or step is None or command not in step.holds:
             return ""
         found, look = self._bench.registry.get(command), self._bench.look
-        key, _ = self._bench.registry.hint("guide")
         word = found.word if found is not None else command
+        (skip, _), (guide, _) = (self._bench.registry.hint(one) for one in ("guide.skip", "guide"))
         return look.plain(
-            f"{word[:1].upper()}{word[1:]} is off while step {(shown.place or 0) + 1} of {shown.run.id} is the present "
-            f"one: {look.clean(step.title)}. N skips the step, {key} hides the rail."
+            f"{word[:1].upper()}{word[1:]} is off during step {(shown.place or 0) + 1} of {shown.run.id}, "
+            f"{look.clean(step.title)}. {skip} skips the step, {guide} leads to hiding the rail."
         )
 
     def held_words(self) -> list[str]:
@@ -271,8 +270,6 @@ class Follower:
             self._refused.discard((run.id, step))
             order = {"run": run.id, "step": step, "state": state, "note": note}
             self._bench.order("playbook.step", order)
-            if state == "todo":
-                self._sent = None
 
     def _next_key(self, shown: Shown) -> NextKey:
         """The keys that lead to what is to be done now, and its object."""
@@ -285,22 +282,24 @@ class Follower:
         place = step.go.place
         at_workbench = self._bench.screen_stack and self._bench.screen is self._bench.screen_stack[0]
         if place in _PANES:
-            number, ident_ = _PANES[place]
-            if not at_workbench or self._bench.workbench.current != number:
-                keys.append(self._key(ident_))
+            number, pane = _PANES[place]
+            if not at_workbench or self._bench.workbench.current.number != number:
+                keys.append(self.key(pane))
         elif place in _SCREENS and at_workbench:
-            keys.append(self._key(_SCREENS[place]))
-        keys.append(self._key(step.go.command))
+            keys.append(self.key(_SCREENS[place]))
+        keys.append(self.key(step.go.command))
         if step.by_hand and step.go.command != "guide.done":
-            keys.append(self._key("guide.done"))
-        words = look.clean(step.on, 60) or _WHERE.get(place, "")
-        return NextKey(tuple(keys), f"on {words}" if step.on and not words.startswith(("on ", "in ")) else words)
+            keys.append(self.key("guide.done"))
+        words = look.clean(step.on, 60)
+        if words and place != "anywhere" and not words.startswith(_NO_ON):
+            words = f"on {words}"
+        return NextKey(tuple(keys), words or _WHERE.get(place, ""))
 
-    def _key(self, ident_: str) -> str:
+    def key(self, ident: str) -> str:
         """A command's key, its word on the ``:`` line where it has none."""
         registry = self._bench.registry
-        command = registry.get(ident_)
+        command = registry.get(ident)
         if command is None:
-            return self._bench.look.clean(ident_, 40)
-        key, _ = registry.hint(ident_)
-        return key or f":{command.names[0] if command.names else ident_}"
+            return self._bench.look.clean(ident, 40)
+        key, _ = registry.hint(ident)
+        return key or f":{command.names[0] if command.names else ident}"

@@ -26,7 +26,7 @@ class NextKey:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A run with the text of its playbook, ``edition`` None where that is not at hand, and the key that leads on."""
+    """A run, the text of its playbook (``edition`` None where that is not at hand), and the key that leads on."""
 
     run: GuideRun
     edition: Edition | None
@@ -169,7 +169,11 @@ def _cut(parts: Sequence[Sequence[Line]], room: int, width: int, look: Look, mor
     if len(whole) <= room:
         return whole
     kept = whole[: max(0, room - 1)]
-    return [*kept, fit_line(((f"{_INDENT}{look.more} {more} shows the rest", "dim"),), width, look)] if room > 0 else []
+    return (
+        [*kept, fit_line(((f"{_INDENT}{look.more} {more} shows the rest", "dim"),), width, look)]
+        if room > 0
+        else []
+    )
 
 
 def _fitted(lines: list[Line], height: int) -> list[Line]:
@@ -206,7 +210,8 @@ def strip(shown: Shown, width: int, rows: int, look: Look, more: str) -> list[Li
 # -- pages ------------------------------------------------------------------------------------------------
 
 
-def _prose(label: str, text: str, width: int, look: Look, tone: str = "") -> list[Line]:
+def prose(label: str, text: str, width: int, look: Look, tone: str = "") -> list[Line]:
+    """``label   text``, wrapped under its own start."""
     pieces = wrap(look.clean(text, _CAP * 4), max(20, width - 14))
     first: Line = ((f"{label:<13} ", "head"), (pieces[0], tone))
     return [first, *(((" " * 14, ""), (piece, tone)) for piece in pieces[1:])]
@@ -220,23 +225,23 @@ def step_page(shown: Shown, place: int, held: Sequence[str], width: int, look: L
     head = f" {place + 1} of {len(shown.run.steps)}: {shown.title_of(found, look)}"
     out: list[Line] = [(glyph, (head, "strong"), (f"  {word}", "dim"))]
     if shown.caution:
-        out += _prose("", f"{look.warn} {shown.caution}", width, look, "need")
+        out += prose("", f"{look.warn} {shown.caution}", width, look, "need")
     out.append(())
     if step is None:
-        out += _prose("step", found.id, width, look)
+        out += prose("step", found.id, width, look)
     else:
-        out += _prose("do", step.text, width, look)
+        out += prose("do", step.text, width, look)
         if unbuilt(step):
-            out += _prose("by hand", unbuilt(step), width, look, "wait")
+            out += prose("by hand", unbuilt(step), width, look, "wait")
         if step.dont:
-            out += _prose("not", step.dont, width, look)
-        out += _prose("why", step.why, width, look)
+            out += prose("not", step.dont, width, look)
+        out += prose("why", step.why, width, look)
         if step.record:
-            out += _prose("record", step.record, width, look)
+            out += prose("record", step.record, width, look)
         out.append(())
-        out += _prose("counts when", RULES[step.condition.name].words, width, look, "dim")
+        out += prose("counts when", RULES[step.condition.name].words, width, look, "dim")
         if held:
-            out += _prose("off meanwhile", f" {look.dot} ".join(held), width, look, "dim")
+            out += prose("off meanwhile", f" {look.dot} ".join(held), width, look, "dim")
     if place == shown.place:
         out += [(), next_line(shown.next_key, look)]
     return [*out, *_recorded(found, width, look)]
@@ -250,8 +255,8 @@ def _recorded(step: GuideStep, width: int, look: Look) -> list[Line]:
         "by_hand": "done by hand, as recorded by",
         "skipped": "skipped by",
     }[step.state]
-    out = [(), *_prose("recorded", f"{how} {step.by} at {_when(step.at)}", width, look)]
-    return out + (_prose("note", step.note, width, look) if step.note else [])
+    out = [(), *prose("recorded", f"{how} {step.by} at {_when(step.at)}", width, look)]
+    return out + (prose("note", step.note, width, look) if step.note else [])
 
 
 def _when(text: str) -> str:
@@ -263,22 +268,28 @@ def run_page(shown: Shown, width: int, look: Look) -> list[Line]:
     run = shown.run
     done = sum(step.state != "todo" for step in run.steps)
     out = [
-        *_prose("run", f"{run.id} {look.dot} {run.title} ({run.playbook})", width, look, "strong"),
-        *_prose("followed by", f"{run.examiner}, begun {_when(run.started)}", width, look),
-        *(_prose("about", run.target, width, look) if run.target else []),
-        *_prose("progress", f"{done} of {len(run.steps)} steps", width, look),
-        *_prose("text", f"sha256 {run.sha256}", width, look, "dim"),
+        *prose("run", f"{run.id} {look.dot} {run.title} ({run.playbook})", width, look, "strong"),
+        *prose("followed by", f"{run.examiner}, begun {_when(run.started)}", width, look),
+        *(prose("about", run.target, width, look) if run.target else []),
+        *prose("progress", f"{done} of {len(run.steps)} steps", width, look),
+        *prose("text", f"sha256 {run.sha256}", width, look, "dim"),
     ]
     if shown.caution:
-        out += _prose("", f"{look.warn} {shown.caution}", width, look, "need")
+        out += prose("", f"{look.warn} {shown.caution}", width, look, "need")
     for place, step in enumerate(run.steps):
         glyph, _ = state_of(step, place == shown.place, look)
-        how = {"todo": "to do", "done": "seen by the screens", "by_hand": "by hand", "skipped": "skipped"}[step.state]
-        by = f" {look.dot} {look.clean(step.by, 64)} {look.dot} {_when(look.clean(step.at, 40))}" if step.by else ""
+        how = {"todo": "to do", "done": "seen by the screens", "by_hand": "by hand", "skipped": "skipped"}[
+            step.state
+        ]
+        by = (
+            f" {look.dot} {look.clean(step.by, 64)} {look.dot} {_when(look.clean(step.at, 40))}" if step.by else ""
+        )
         out += [(), (glyph, (f" {place + 1} {shown.title_of(step, look)}", "strong"))]
         out.append(((f"    {how}", "" if step.state != "todo" else "dim"), (by, "dim")))
         if step.note:
-            out += [((_INDENT, ""), (piece, "")) for piece in wrap(look.clean(step.note, 4000), max(20, width - 4))]
+            out += [
+                ((_INDENT, ""), (piece, "")) for piece in wrap(look.clean(step.note, 4000), max(20, width - 4))
+            ]
     return [fit_line(line, width, look) if cells(line) > width else line for line in out]
 
 
@@ -286,14 +297,14 @@ def playbook_page(edition: Edition, width: int, look: Look) -> list[Line]:
     """A playbook before it is begun."""
     book = edition.playbook
     out = [
-        *_prose("playbook", f"{book.title} ({book.id})", width, look, "strong"),
-        *_prose("", book.summary, width, look),
-        *_prose("when", book.when, width, look),
-        *_prose("from", f"{edition.source}, sha256 {edition.sha256}", width, look, "dim"),
+        *prose("playbook", f"{book.title} ({book.id})", width, look, "strong"),
+        *prose("", book.summary, width, look),
+        *prose("when", book.when, width, look),
+        *prose("from", f"{edition.source}, sha256 {edition.sha256}", width, look, "dim"),
         (),
     ]
     for place, text in enumerate(book.order):
-        out += _prose("order" if place == 0 else "", text, width, look)
+        out += prose("order" if place == 0 else "", text, width, look)
     out.append(())
     for place, step in enumerate(book.steps, 1):
         out += [(), ((f"{place:>2} {look.clean(step.title, 60)}", "strong"),)]
@@ -319,6 +330,6 @@ def preconditions(book: Playbook, met: Sequence[bool | None], width: int, look: 
 
 def faulty_lines(one: Faulty, width: int, look: Look) -> list[Line]:
     """A file that was refused: where, what, and what to do."""
-    out = _prose("refused", one.source, width, look)
-    out += _prose("because", one.reason, width, look, "need")
-    return out + (_prose("mend it", one.next, width, look) if one.next else [])
+    out = prose("refused", one.source, width, look)
+    out += prose("because", one.reason, width, look, "need")
+    return out + (prose("mend it", one.next, width, look) if one.next else [])

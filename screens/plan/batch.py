@@ -217,6 +217,8 @@ class BatchScreen(ApprovalScreen[tuple[str, ...] | None]):
             except Fault as fault:
                 self._put(key, turn, state="refused", fault=fault)
             else:
+                one = self._drafts[key].target
+                self.bench.follower.saw_plan(one.kind, one.target, found.plan.route)
                 self._put(
                     key, turn, state="planned", plan=found.plan, digest=found.digest, space=found.space, fault=None
                 )

@@ -78,10 +78,13 @@ class PlanScreen(ApprovalScreen[str | None]):
         self.case_changed()
 
     async def _plan_it(self) -> None:
+        follower = self.bench.follower
         try:
             self._found = read_answer(await self.bench.link.call("plan", self._wanted()))
+            follower.saw_plan(self._kind, self._target, self._found.plan.route)
         except Fault as fault:
             self._fault = fault
+            follower.saw_refusal(self._kind, self._target, fault)
         self._busy = ""
         self.case_changed()
 

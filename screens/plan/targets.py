@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from app.client.inventory import Held
 from app.model import Resource
 from screens.present.amounts import plural
 from screens.present.ids import target
@@ -22,14 +23,6 @@ class BatchTarget:
     target: str
     crumb: str
     why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Held:
-    """An instance with all disks of it that the inventory has, in the order of their devices."""
-
-    instance: Resource
-    disks: Sequence[Resource]
 
 
 _Key = tuple[str, str, str, str, str]

@@ -6,13 +6,13 @@ from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
-from app.model import Account
+from app.client.filtering import Filter
+from app.model import Account, AccountKey
 from app.model.view import Scan
 from screens.present.amounts import count
 from screens.present.cells import Line, Span, spread
 from screens.present.ids import CLOUDS
 from screens.present.look import Look
-from screens.present.shelf import AccountKey
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,30 @@ def progress_of(scans: Sequence[Scan]) -> dict[AccountKey, Progress]:
             error=was.error or (scan.error or "" if scan.state == "failed" else ""),
         )
     return out
+
+
+FIELDS = ("name", "id", "cloud", "path", "state")
+"""What ``field=value`` in the pane's filter may name."""
+
+
+def matches(account: Account, scan: Progress, wanted: Filter) -> bool:
+    """Whether the filter lets an account through. ``state=`` means what the pane says of it, or ``reachable``."""
+    may = {True: "reachable", False: f"locked, out of reach: {account.reason or ''}", None: "not asked"}
+    states = [
+        may[account.reachable],
+        "home forensics" if account.forensics else "",
+        "scanning" if scan.running else "",
+        "partly failed" if scan.failed and scan.done else "scan failed" if scan.failed else "",
+    ]
+    return wanted.fits(
+        {
+            "name": account.name,
+            "id": account.id,
+            "cloud": f"{account.cloud} {CLOUDS.get(account.cloud, '')}",
+            "path": account.path,
+            "state": " ".join(filter(None, states)),
+        }
+    )
 
 
 def tree(accounts: Sequence[Account], folded: AbstractSet[str]) -> list[Node]:

@@ -25,7 +25,6 @@ CAP = 2000
 """Characters of an error that are kept before it is fitted or wrapped."""
 _INDENT = 8
 _SHORT = 12  # cells of an id in front of a step
-_ROOM_FOR_EFFECT = 50  # cells from which an error's line says what is left of the evidence
 _STEP, _STEP_AND_DISK = 20, 56  # cells of the present step that nothing else takes
 _TONES = {"calm": "dim", "soon": "wait", "now": "need", "over": "need"}
 _BYTE_STEPS = ("download", "hash", "block")
@@ -130,12 +129,12 @@ def _second(
             error = f"{look.warn} not all was taken back"
         if not todo:
             return ((why(error, max(8, width - _INDENT), look), tone),)
-        # Cause and next step are seen: each has at least half of what the effect on the evidence leaves.
+        # Cause and next step are seen: each has at least half of the line. What is left of the evidence stands
+        # between them where the cause need not be shorter for it.
         room = max(8, width - _INDENT - 4)
-        kept = f" {look.dot} {_kept(one)}" if _kept(one) and room >= _ROOM_FOR_EFFECT else ""
-        room -= cell_len(kept)
-        half = max(room - cell_len(error), room // 2)
-        first = why(error, room - min(half, cell_len(todo)), look)
+        first, kept = _cause(error, todo, room, look), f" {look.dot} {_kept(one)}" if _kept(one) else ""
+        if _cause(error, todo, room - cell_len(kept), look) != first:
+            kept = ""
         return ((first, tone), (kept, "dim"), (f" {look.arrow} {todo}", ""))
     if one.state == "interrupted":
         return ((f"stopped half-way {look.arrow} press r to go on where it was", "need"),)
@@ -173,6 +172,12 @@ def _second(
     if one.kind == "instance" and cell_len(step) > room:
         step = _disk_first(one, devices, look)
     return ((fit(step, min(cell_len(step), room), look), "dim"), *line)
+
+
+def _cause(error: str, todo: str, room: int, look: Look) -> str:
+    """Why, in what the next step leaves of ``room``, half of it at least."""
+    half = max(room - cell_len(error), room // 2)
+    return why(error, room - min(half, cell_len(todo)), look)
 
 
 def _kept(one: Acquisition) -> str:

@@ -77,7 +77,8 @@ def context_line(snapshot: CaseSnapshot, around: Surroundings, now: datetime, wi
     case = snapshot.case
     parts: list[_Part] = [_case(snapshot, look)]
     if case.examiner:
-        parts.append(_Part(1, (((f"examiner {look.clean(case.examiner, 40)}", ""),),)))
+        who = look.clean(case.examiner, 40)
+        parts.append(_Part(4, (((f"examiner {who}", ""),), ((who, ""),))))
     where = look.clean(around.account, 60)
     role = look.clean(case.role, 60).rsplit("/", 1)[-1]
     if where or role:
@@ -144,7 +145,7 @@ def _clock(snapshot: CaseSnapshot, around: Surroundings, look: Look) -> list[_Pa
             )
         )
     elif snapshot.agent.clock_synced is False:
-        out.append(_Part(1, ((("clock not synchronised", "dim"),), (("clock unsynced", "dim"),))))
+        out.append(_Part(-1, ((("clock not synchronised", "dim"),), (("clock unsynced", "dim"),))))
     return out
 
 

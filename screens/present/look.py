@@ -31,6 +31,9 @@ class Look:
     shut: str
     branch: str
     below: str
+    mark: str
+    up: str
+    down: str
     full: str
     empty: str
     more: str
@@ -55,8 +58,9 @@ class Look:
 
 
 _NEAREST = str.maketrans(
-    {"·": "-", "–": "-", "—": "-", "…": "~", "→": ">", "≈": "~", "≤": "<=", "›": ">", "’": "'", "×": "x", "▼": "v"}
-)
+    {"·": "-", "–": "-", "—": "-", "…": "~", "→": ">", "≈": "~", "≤": "<=", "›": ">", "’": "'", "×": "x", "▼": "v",
+     "↑": "^", "↓": "v"}
+)  # fmt: skip
 
 UNICODE = Look(
     ascii=False,
@@ -73,6 +77,9 @@ UNICODE = Look(
     shut="▸",
     branch="└",
     below="▼",
+    mark="✓",
+    up="↑",
+    down="↓",
     full="█",
     empty="░",
     more="…",
@@ -99,6 +106,9 @@ ASCII = Look(
     shut=">",
     branch="`",
     below="v",
+    mark="+",
+    up="^",
+    down="v",
     full="#",
     empty=".",
     more="~",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from screens.present.cells import Line, wrap
@@ -10,6 +11,7 @@ from screens.present.look import Look
 if TYPE_CHECKING:
     from app.client.proof import EventProof, SignatureProof
 
+_Fact = Callable[[str, str, str], None]  # label, text, tone
 _LABEL = 13
 _MARKS = {"done": "done", "bad": "failed", "need": "warn", "wait": "wait", "dim": "none"}
 
@@ -57,20 +59,15 @@ def proof_lines(proof: EventProof | None, width: int, look: Look) -> list[Line]:
     if proof.differs is None:
         fact("screens", "the screens' copy has no such line yet", "need")
     elif proof.differs:
-        fact("screens", f"the screens' copy differs from the record in {', '.join(proof.differs)}", "bad")
+        fact("screens", f"the screens' copy differs from the record ({', '.join(proof.differs)})", "bad")
     else:
         fact("screens", "what is shown here is what the record says", "done")
-    out.append(((f"{'SHA-256':<{_LABEL}}", "head"), *_hash(proof.sha256, width)))
-    if width < _LABEL + 64:
-        out.append(((" " * _LABEL, ""), (proof.sha256[width - _LABEL :], "strong")))
+    for row, piece in enumerate(wrap(proof.sha256, max(20, width - _LABEL))):
+        out.append(((f"{'SHA-256' if row == 0 else '':<{_LABEL}}", "head"), (piece, "strong")))
     tag = "; as the tag jumpbag:head it stands on what this intent made" if proof.tag else ""
     note = f"of the line with its line feed: what the next event holds as prev{tag}"
     out.extend(((" " * _LABEL, ""), (piece, "dim")) for piece in wrap(note, max(20, width - _LABEL)))
     return out
-
-
-def _hash(text: str, width: int) -> Line:
-    return ((text[: max(20, width - _LABEL)], "strong"),)
 
 
 def _signature(one: SignatureProof, look: Look) -> tuple[str, str]:
@@ -109,9 +106,3 @@ def _checkpoint(proof: EventProof, fact: _Fact, look: Look) -> None:
         fact("checkpoint", f"{where} covers it: signed, and its root is that of these lines", "done")
     else:
         fact("checkpoint", f"{where} does not hold: {look.clean(point.reason, 300)}", "bad")
-
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-    _Fact = Callable[[str, str, str], None]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.model import Resource
@@ -50,21 +51,32 @@ def widths(total: int, *, one_account: bool) -> Widths:
                   tags=tags if tags >= 8 else 0, state=state)  # fmt: skip
 
 
-def header(w: Widths, look: Look) -> Line:
-    """The column titles."""
+COLUMNS = ("name", "kind", "size", "id", "account", "region", "state")
+"""The columns that the list can be sorted by, from left to right."""
+
+
+def header(w: Widths, look: Look, sort: str = "", descending: bool = False) -> Line:
+    """The column titles, with an arrow at the one that the list is sorted by."""
     named = [("", 1), ("name", w.name), ("kind", w.kind), ("size", w.size), ("id", w.id), ("account", w.account),
              ("region", w.region), ("app", w.app), ("tags", w.tags), ("state", w.state)]  # fmt: skip
-    return columns([(((title, "head"),), width) for title, width in named], look)
+    arrow = f" {look.down if descending else look.up}"
+    return columns(
+        [(((f"{title}{arrow}", "accent") if title and title == sort else (title, "head"),), width)
+         for title, width in named],
+        look,
+    )  # fmt: skip
 
 
-def resource_line(resource: Resource, shelf: Shelf, nested: bool, w: Widths, look: Look) -> Line:
-    """One row."""
+def resource_line(
+    resource: Resource, shelf: Shelf, w: Widths, look: Look, *, nested: bool = False, marked: bool = False
+) -> Line:
+    """One row. ``nested``: it is a disk under its instance. ``marked``: it is one of those picked for a batch."""
     live = resource.kind == "instance" and resource.attributes.get("state") == "running"
-    mark: Span = (look.live, "live") if live else (" ", "")
+    mark: Span = (look.mark, "accent") if marked else (look.live, "live") if live else (" ", "")
     kind = _NAMES.get(resource.kind, resource.kind)
     if resource.kind == "volume" and not w.size:
         kind = f"{kind} {short_size(resource.size_bytes)}"
-    tone = "" if resource.eligible else "dim"
+    tone = "accent" if marked else "" if resource.eligible else "dim"
     tags = _tags(resource.tags, look)
     return columns(
         [
@@ -77,19 +89,30 @@ def resource_line(resource: Resource, shelf: Shelf, nested: bool, w: Widths, loo
             (((look.clean(resource.region), tone),), w.region),
             (((look.clean(resource.tags.get("app", "")), tone),), w.app),
             (((tags, "dim"),), w.tags),
-            ((short_state(resource, look),), w.state),
+            ((short_state(resource, look, marked=marked),), w.state),
         ],
         look,
     )
 
 
-def short_state(resource: Resource, look: Look) -> Span:
-    """``● eligible`` with its key where that decides the route, or ``# not tagged``."""
+def short_state(resource: Resource, look: Look, *, marked: bool = False) -> Span:
+    """``● eligible`` (or ``✓ marked``) with its key where that decides the route, or ``# not tagged``."""
     if not resource.eligible:
         known = "tag" in (resource.reason or "tag").lower()
         return f"{look.lock} {'not tagged' if known else 'locked'}", "lock"
     key = {"default": " KMS", "customer": " CMK"}.get(resource.attributes.get("kms", ""), "")
-    return f"{look.live} eligible{key}", "done"
+    return (f"{look.mark} marked{key}", "accent") if marked else (f"{look.live} eligible{key}", "done")
+
+
+def locked(resource: Resource, key: str, look: Look) -> str:
+    """In a sentence why ``key`` does not work on it, and what would; "" where it may be acquired."""
+    if resource.kind not in ("instance", "volume"):
+        what = "This is a" + ("n image" if resource.kind == "image" else f" {resource.kind}")
+        return f"{what}: put the cursor on a disk or an instance, then press {key}."
+    if resource.eligible:
+        return ""
+    why = look.clean(resource.reason or "it does not carry the forensics tag of this case", 300).rstrip(".")
+    return f"{title_of(resource, look)} may not be acquired: {why}."
 
 
 def title_of(resource: Resource, look: Look) -> str:
@@ -100,8 +123,9 @@ def title_of(resource: Resource, look: Look) -> str:
     return look.clean(resource.name or resource.id)
 
 
-def detail(resource: Resource, shelf: Shelf, width: int, look: Look) -> list[Line]:
-    """The page of one resource: what it is, whether it may be acquired, and who could change that."""
+def detail(resource: Resource, disks: Sequence[Resource], shelf: Shelf, width: int, look: Look) -> list[Line]:
+    """The page of one resource: what it is, whether it may be acquired, and who could change that. ``disks`` are
+    those of an instance."""
     out: list[Line] = []
     kms = {
         "none": "not encrypted",
@@ -141,7 +165,6 @@ def detail(resource: Resource, shelf: Shelf, width: int, look: Look) -> list[Lin
     for key, value in sorted(resource.tags.items()):
         for row, piece in enumerate(wrap(f"{look.clean(key)} = {look.clean(value)}", max(20, width - 2))):
             out.append((("  " if row == 0 else "    ", ""), (piece, "")))
-    disks = shelf.disks_of(resource) if resource.kind == "instance" else []
     if disks:
         out.append(())
         out.append((("disks", "head"),))
@@ -159,6 +182,8 @@ def detail(resource: Resource, shelf: Shelf, width: int, look: Look) -> list[Lin
 def _name(resource: Resource, nested: bool, tone: str, look: Look) -> Line:
     if nested and resource.attached_to:
         return ((f"{look.branch} ", "dim"), (look.clean(resource.attached_to.device or resource.id), tone))
+    if resource.kind == "volume" and resource.attached_to:
+        return ((title_of(resource, look), tone),)
     return ((look.clean(resource.name) if resource.name else look.none, tone),)
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from app.model import AccountKey, Resource
@@ -15,8 +14,8 @@ class Shelf:
     """``names`` are those of the accounts. ``devices`` are those of the disks of the instances that are, or were,
     acquired, by the ids of the disks. Both stay the same objects while nothing of them changed."""
 
-    names: Mapping[AccountKey, str] = field(default_factory=dict)
-    devices: Mapping[str, str] = field(default_factory=dict)
+    names: dict[AccountKey, str] = field(default_factory=dict)
+    devices: dict[str, str] = field(default_factory=dict)
 
     def account_name(self, resource: Resource) -> str:
         """The account's name, its id where it has none."""

@@ -12,10 +12,17 @@ from screens.widgets.plain_input import PlainInput
 
 
 class FilterField(PlainInput):
-    """Hidden until it is opened. Esc drops the filter, Enter and Down keep it."""
+    """Hidden until it is opened, then with its text selected, so that typing begins a new filter. Esc drops the
+    filter, Enter and Down keep it."""
 
     DEFAULT_CSS = """
-    FilterField { height: 1; border: none; padding: 0 1; background: $field-ground; }
+    FilterField {
+        height: 1;
+        border: none;
+        padding: 0 1;
+        background: $field-ground;
+        &:focus { border: none; }
+    }
     """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "forget", "clear", show=False),
@@ -30,7 +37,7 @@ class FilterField(PlainInput):
             self.keep = keep
 
     def __init__(self, placeholder: str) -> None:
-        super().__init__(classes="filter", select_on_focus=False, placeholder=placeholder)
+        super().__init__(classes="filter", select_on_focus=True, placeholder=placeholder)
         self.cursor_blink = False
         self.display = False
 

@@ -9,13 +9,12 @@ from textual.binding import BindingType
 from textual.message import Message
 from textual.widget import Widget
 
-from app.model import Account
+from app.model import Account, AccountKey
 from screens.command.catalogue import bindings
-from screens.present.accounts import Node, Progress, node_line, progress_of, tree
+from screens.present.accounts import FIELDS, Node, Progress, matches, node_line, progress_of, tree
 from screens.present.amounts import count
 from screens.present.cells import Line
 from screens.present.look import Look
-from screens.present.shelf import AccountKey
 from screens.widgets.row_list import RowList
 from screens.workbench.pane import Pane
 
@@ -57,7 +56,9 @@ class AccountsPane(Pane):
     """Enter on an account shows its resources alone (and asks the cloud for them the first time)."""
 
     number, word = 1, "Accounts"
-    commands = ("accounts.fold",)
+    commands = ("accounts.fold", "filter")
+    fields = FIELDS
+    asks = "words, name= id= cloud= path= state="
     BINDINGS: ClassVar[list[BindingType]] = bindings("accounts")
 
     class Scoped(Message):
@@ -77,12 +78,22 @@ class AccountsPane(Pane):
         yield RowList(look=self.look)
 
     def case_changed(self) -> None:
-        snapshot, shelf = self.bench.snapshot, self.bench.shelf
-        nodes = tree(snapshot.accounts, self._folded)
-        self._tree = Nodes(nodes, shelf.counts, progress_of(snapshot.scans), self.scope, self.look)
+        snapshot = self.bench.snapshot
+        accounts, progress, wanted = snapshot.accounts, progress_of(snapshot.scans), self.filter()
+        if wanted:
+            none = Progress()
+            accounts = tuple(
+                one for one in accounts if matches(one, progress.get((one.cloud, one.id), none), wanted)
+            )
+        # What is looked for is shown, folded or not.
+        nodes = tree(accounts, set() if wanted else self._folded)
+        self._tree = Nodes(nodes, snapshot.inventory.accounts, progress, self.scope, self.look)
         words = "no account seen yet: R asks" if self.bench.link.state == "attached" else "no account seen yet"
+        if wanted:
+            words = "nothing matches; Esc clears the filter"
         self.rows.show(self._tree, empty=((f" {words}", "dim"),))
-        self.name_title(count(len(snapshot.accounts)) if snapshot.accounts else "")
+        total = count(len(snapshot.accounts)) if snapshot.accounts else ""
+        self.name_title(f"{count(len(accounts))} of {total}" if wanted and total else total)
         self.name_keys()
 
     def choose(self, account: Account | None) -> None:

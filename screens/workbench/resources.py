@@ -2,65 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import ClassVar
 
 from textual.binding import BindingType
 from textual.message import Message
 from textual.widget import Widget
 
-from app.model import Resource
+from app.client.filtering import Filter, parse
+from app.client.inventory import AMOUNTS, FIELDS, FLAGS, READING, Query, Selection
+from app.model import AccountKey, Resource
 from screens.command.catalogue import bindings
+from screens.plan.targets import BatchTarget, batch_targets
 from screens.present import resources as present
-from screens.present.amounts import count
-from screens.present.cells import Line
+from screens.present.amounts import count, plural
+from screens.present.cells import fit
 from screens.present.ids import target
-from screens.present.look import Look
-from screens.present.shelf import AccountKey, Selection, Shelf, key_of
 from screens.widgets.line_view import LinesView
 from screens.widgets.row_list import RowList
 from screens.workbench.pane import Pane
+from screens.workbench.resource_rows import ResourceRows
 
 _ACQUIRED = {"volume": "disk", "instance": "instance"}
-
-
-class Shelved:
-    """Row source over a selection of the shelf."""
-
-    def __init__(self, selection: Selection, one_account: bool, look: Look) -> None:
-        self.selection = selection
-        self._one_account = one_account
-        self._look = look
-        self._widths: tuple[int, present.Widths] | None = None
-
-    def __len__(self) -> int:
-        return len(self.selection.rows)
-
-    def key(self, index: int) -> str:
-        return key_of(self.get(index))
-
-    def find(self, key: str) -> int | None:
-        return self.selection.at.get(key)
-
-    def get(self, index: int) -> Resource:
-        """The resource of that row."""
-        return self.selection.shelf.resources[self.selection.rows[index]]
-
-    def row(self, index: int, width: int) -> tuple[Line, ...]:
-        if self._widths is None or self._widths[0] != width:
-            self._widths = (width, present.widths(width, one_account=self._one_account))
-        shelf, place = self.selection.shelf, self.selection.rows[index]
-        nested = place in shelf.parent
-        return (present.resource_line(shelf.resources[place], shelf, nested, self._widths[1], self._look),)
+_KINDS = {"disk": "volume", "volume": "volume", "instance": "instance"}
+_FILTER_BESIDE_MARKS = 28  # characters of the filter in the title while there are marks
 
 
 class ResourcesPane(Pane):
-    """The list, its column titles and its filter."""
+    """The list, its column titles and its filter.
+
+    Marks are rows of the inventory: they stay over filters, sorting and scans, until the resource is gone or may
+    not be acquired any more.
+    """
 
     number, word = 2, "Resources"
-    commands = ("resources.acquire", "filter", "resources.eligible")
+    commands = ("resources.mark", "resources.acquire", "filter", "resources.eligible")
     opens = "detail"
-    flags = ("eligible",)
+    fields, flags, tags = FIELDS, FLAGS, True
+    asks = "words, tag=K:V, kind= account= region= state= name= size>8G eligible marked"
     BINDINGS: ClassVar[list[BindingType]] = bindings("resources")
 
     class Acquire(Message):
@@ -72,20 +51,33 @@ class ResourcesPane(Pane):
             self.target = target
             self.crumb = crumb
 
-    class Opened(Message):
-        """Enter on a row."""
+    class AcquireBatch(Message):
+        """What is marked is to be planned together."""
 
-        def __init__(self, resource: Resource, shelf: Shelf) -> None:
+        def __init__(self, targets: tuple[BatchTarget, ...]) -> None:
+            super().__init__()
+            self.targets = targets
+
+    class Opened(Message):
+        """Enter on a row; ``disks`` are those of an instance."""
+
+        def __init__(self, resource: Resource, disks: Sequence[Resource]) -> None:
             super().__init__()
             self.resource = resource
-            self.shelf = shelf
+            self.disks = disks
 
     def __init__(self) -> None:
         super().__init__("resources")
         self.scope: AccountKey | None = None
         self.scope_name = ""
         self.eligible_only = False
-        self._source: Shelved | None = None
+        self.sort = READING
+        self.descending = False
+        self.marks: set[int] = set()
+        self._hidden = 0
+        self._file = 0
+        self._known: dict[int, Resource | None] = {}
+        self._source: ResourceRows | None = None
         self._wanted: object = None
 
     def content(self) -> Iterable[Widget]:
@@ -93,20 +85,39 @@ class ResourcesPane(Pane):
         yield RowList(look=self.look)
 
     @property
-    def shelf(self) -> Shelf:
-        return self.bench.shelf
-
-    @property
     def current(self) -> Resource | None:
-        """The resource under the cursor."""
+        """The resource under the cursor, None where there is none, or it is not read yet."""
         place = self.rows.cursor
         return self._source.get(place) if self._source is not None and place is not None else None
 
+    def asked(self) -> Query:
+        """What is to be shown."""
+        return Query(
+            self.scope, self.eligible_only, self.filter(), self.sort, self.descending, frozenset(self.marks)
+        )
+
+    def filter(self) -> Filter:
+        return parse(self.text, fields=FIELDS, flags=FLAGS, amounts=AMOUNTS, tags=True, inverted=self.inverted)
+
+    @property
+    def filter_shown(self) -> str:
+        shown = super().filter_shown
+        long = bool(self.marks) and len(shown) > _FILTER_BESIDE_MARKS
+        return fit(shown, _FILTER_BESIDE_MARKS, self.look) if long else shown
+
     def case_changed(self) -> None:
-        wanted = (id(self.shelf), self.scope, self.text, self.eligible_only)
+        facts = self.bench.snapshot.inventory
+        if facts.file != self._file:  # its rows have other numbers
+            self._file = facts.file
+            self.marks.clear()
+            self._known.clear()
+        found = self.filter()
+        by_marks = any(term.kind == "flag" and term.name == "marked" for term in found.terms)
+        asked = (self.scope, self.eligible_only, found, self.sort, self.descending)
+        wanted = (facts.file, facts.revision, self.bench.shelf.names, asked, by_marks and frozenset(self.marks))
         if wanted != self._wanted:
             self._wanted = wanted
-            self.run_worker(self._select(wanted), exclusive=True, group="select")
+            self.run_worker(self._select(wanted, self.asked()), exclusive=True, group="select")
         self._retitle()
 
     def filter_by(self, scope: AccountKey | None, scope_name: str) -> None:
@@ -127,38 +138,150 @@ class ResourcesPane(Pane):
     def on_resize(self) -> None:
         self.call_after_refresh(self._retitle)
 
-    async def _select(self, wanted: object) -> None:
-        shelf = self.shelf
-        selection = await self.bench.reader.select(shelf, self.scope, self.text, self.eligible_only)
+    async def _select(self, wanted: object, query: Query) -> None:
+        reader = self.bench.reader
+        selection = await reader.select(query)
+        if selection is None or wanted != self._wanted:
+            return
+        source = ResourceRows(
+            selection, self._known, self.marks, self._ask, self.bench.shelf, self.scope is not None, self.look
+        )
+        pages = sorted({*source.around(0), *source.around(self._cursor_in(selection))})
+        found = await reader.rows(source.numbers(pages))
         if wanted != self._wanted:
             return
-        self._source = Shelved(selection, self.scope is not None, self.look)
+        source.put(pages, found)
+        self._source = source
         if self.text or self.eligible_only:
             words = "nothing matches; Esc clears the filter"
         elif self.scope is not None:
             words = "nothing seen here yet; R asks the cloud"
         else:
             words = "nothing seen yet; Enter on an account asks the cloud"
-        self.rows.show(self._source, empty=((f" {words}", "dim"),))
+        self.rows.show(source, empty=((f" {words}", "dim"),))
+        self._drop_marks(query.marks - selection.marks)
         self._retitle()
 
+    def _cursor_in(self, selection: Selection) -> int:
+        """Where the cursor is going to stand in rows that are not shown yet."""
+        rows, last = self.rows, len(selection) - 1
+        found = selection.find(int(rows.current)) if rows.current is not None else None
+        return max(0, min(rows.cursor or 0, last)) if found is None else found
+
+    def _ask(self, page: int) -> None:
+        if self._source is not None:
+            self.run_worker(self._load(self._source, page), group="rows")
+
+    async def _load(self, source: ResourceRows, page: int) -> None:
+        found = await self.bench.reader.rows(source.numbers([page]))
+        if source.put([page], found) and source is self._source:
+            self.rows.repaint()
+
+    # The title, and the titles of the columns
+
     def _retitle(self) -> None:
-        shelf, source = self.shelf, self._source
-        total = len(shelf.order) if self.scope is None else shelf.counts.get(self.scope, (0, 0))[1]
-        eligible = shelf.eligible if self.scope is None else shelf.counts.get(self.scope, (0, 0))[0]
+        facts, source = self.bench.snapshot.inventory, self._source
+        eligible, total = facts.eligible, facts.total
+        if self.scope is not None:
+            eligible, total = facts.accounts.get(self.scope, (0, 0))
         filtered = bool(self.text or self.eligible_only)
         numbers = f"{count(source.selection.hits)} of {count(total)}" if filtered and source else (
             f"{count(total)}, {count(eligible)} eligible" if total else "")  # fmt: skip
+        view = self.query_one("#columns", LinesView)
+        widths = present.widths(view.inner or self.size.width, one_account=self.scope is not None)
+        way = self.look.down if self.descending else self.look.up
         self.name_title(
+            self._marked_words(),
             self.scope_name,
             "eligible only" if self.eligible_only else "",
             numbers,
+            "" if self.sort == READING or getattr(widths, self.sort) else f"by {self.sort} {way}",
         )
         self.name_keys()
-        view = self.query_one("#columns", LinesView)
         if view.inner:
-            titles = present.header(present.widths(view.inner, one_account=self.scope is not None), self.look)
-            view.show([titles])
+            view.show([present.header(widths, self.look, self.sort, self.descending)])
+
+    def _marked_words(self) -> str:
+        if not self.marks:
+            return ""
+        hidden = f", {count(self._hidden)} hidden" if self._hidden else ""
+        return f"{count(len(self.marks))} marked{hidden}"
+
+    # Marks
+
+    def _drop_marks(self, gone: Iterable[int]) -> None:
+        """Marks that mean nothing any more; and count those that are not in sight."""
+        lost = self.marks.intersection(gone)
+        self.marks.difference_update(lost)
+        shown = self._source.selection.rows if self._source is not None else ()
+        self._hidden = len(self.marks.difference(shown)) if self.marks else 0
+        if lost:
+            was = "what it stood on is gone or is" if len(lost) == 1 else "what they stood on is gone or is"
+            self.bench.say(f"{plural(len(lost), 'mark')} dropped: {was} not eligible any more.", "warning")
+
+    def _marks_changed(self) -> None:
+        self._drop_marks(())
+        self.rows.repaint()
+        self.case_changed()
+
+    def unmark(self) -> None:
+        """Drop all marks."""
+        self.marks.clear()
+        self._marks_changed()
+
+    def action_mark(self) -> None:
+        self._with_current(self._mark)
+
+    def _mark(self, row: int, one: Resource) -> None:
+        key, _ = self.bench.registry.hint("resources.mark")
+        why = present.locked(one, key, self.look)
+        if why and row not in self.marks:
+            self.bench.say(why, "warning")
+            return
+        self.marks ^= {row}
+        self._marks_changed()
+
+    def action_mark_all(self) -> None:
+        self.run_worker(self._mark_all(self.asked()), group="marks")
+
+    async def _mark_all(self, query: Query) -> None:
+        found = await self.bench.reader.markable(query)
+        if not found:
+            self.bench.say("Nothing that matches may be acquired.", "warning")
+            return
+        self.marks.update(found)
+        self._marks_changed()
+
+    def action_unmark(self) -> None:
+        self.unmark()
+
+    # Order
+
+    def action_sort(self) -> None:
+        widths = present.widths(self.query_one("#columns", LinesView).inner, one_account=self.scope is not None)
+        orders = [READING, *(name for name in present.COLUMNS if getattr(widths, name))]
+        place = orders.index(self.sort) if self.sort in orders else 0
+        self._sort_by(orders[(place + 1) % len(orders)], descending=False)
+
+    def action_reverse(self) -> None:
+        if self.sort == READING:
+            self.bench.say("The reading order has one way: o sorts by a column, O turns that round.", "warning")
+        else:
+            self._sort_by(self.sort, descending=not self.descending)
+
+    def take_sort(self, text: str) -> None:
+        """``size desc``; ``reading`` is the order in which disks stand under their instances."""
+        name, _, way = " ".join(text.lower().split()).partition(" ")
+        column = READING if name in ("reading", "place", "none") else name
+        if (column != READING and column not in present.COLUMNS) or way not in ("", "asc", "desc"):
+            there = ", ".join(["reading", *present.COLUMNS])
+            self.bench.say(f"Sort by one of {there}; desc after it turns it round.", "warning")
+        else:
+            self._sort_by(column, descending=way == "desc")
+
+    def _sort_by(self, column: str, *, descending: bool) -> None:
+        self.sort, self.descending = column, descending and column != READING
+        self.case_changed()
 
     # Keys
 
@@ -167,19 +290,74 @@ class ResourcesPane(Pane):
         self.case_changed()
 
     def action_acquire(self) -> None:
-        one = self.current
-        if one is None:
-            return
+        if self.marks:
+            self.run_worker(self._acquire_marked(sorted(self.marks)), group="acquire", exclusive=True)
+        else:
+            self._with_current(lambda _, one: self._plan(one))
+
+    def take_acquire(self, text: str) -> None:
+        """``disk vol-1``, ``instance web-01``, ``vol-1`` or ``aws:222222222222:vol-1``."""
+        self.run_worker(self._acquire_named(text), group="acquire", exclusive=True)
+
+    async def _acquire_marked(self, marks: Sequence[int]) -> None:
+        resources, held = await self.bench.reader.families(marks)
+        targets = batch_targets(resources, held, self.look)
+        if targets:
+            self.post_message(self.AcquireBatch(targets))
+
+    async def _acquire_named(self, text: str) -> None:
+        look, (first, _, rest) = self.look, text.strip().partition(" ")
+        kind = _KINDS.get(first.lower()) if rest else None
+        name = (rest if kind else text).strip()
+        account: AccountKey | None = None
+        cloud, _, more = name.partition(":")
+        if cloud in ("aws", "azure", "gcp") and ":" in more:
+            owner, _, name = more.rpartition(":")
+            account = (cloud, owner)
+        shown = look.clean(name, 80)
+        found = await self.bench.reader.resources_named(name, kind, account)
+        found = [one for one in found if one.kind in _ACQUIRED] or found
+        if not found:
+            what = first.lower() if kind else "disk or instance"
+            self.bench.say(f"No {what} {shown} in the inventory: R asks the clouds again.", "warning")
+        elif len(found) > 1:
+            self.bench.say(f"{shown} is the name of {len(found)} resources: give an id.", "warning")
+        else:
+            self._plan(found[0])
+
+    def _plan(self, one: Resource) -> None:
         kind = _ACQUIRED.get(one.kind)
         if kind is None:
-            what = "This is a" + ("n image" if one.kind == "image" else f" {one.kind}")
-            self.bench.say(f"{what}: put the cursor on a disk or an instance, then press a.", "warning")
+            key, _ = self.bench.registry.hint("resources.acquire")
+            self.bench.say(present.locked(one, key, self.look), "warning")
             return
         named = target(one.cloud, one.account, one.id)
         self.post_message(self.Acquire(kind, named, present.title_of(one, self.look)))
 
     def on_row_list_chosen(self, event: RowList.Chosen) -> None:
         event.stop()
-        one = self.current
+        self.run_worker(self._open(int(event.key)), group="open", exclusive=True)
+
+    async def _open(self, row: int) -> None:
+        resources, held = await self.bench.reader.families([row])
+        if resources:
+            one = resources[0]
+            disks = next((group.disks for group in held if group.instance == one), ())
+            self.post_message(self.Opened(one, disks))
+
+    def _with_current(self, then: Callable[[int, Resource], None]) -> None:
+        """Do something with the row under the cursor and its resource: at once, if it has been read."""
+        key = self.rows.current
+        if key is None:
+            return
+        row = int(key)
+        one = self._known.get(row)
         if one is not None:
-            self.post_message(self.Opened(one, self.shelf))
+            then(row, one)
+        else:
+            self.run_worker(self._read_then(row, then), group="current", exclusive=True)
+
+    async def _read_then(self, row: int, then: Callable[[int, Resource], None]) -> None:
+        one = (await self.bench.reader.rows([row])).get(row)
+        if one is not None:
+            then(row, one)

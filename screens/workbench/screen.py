@@ -14,6 +14,7 @@ from textual.widget import Widget
 from screens.base import CaseScreen
 from screens.command.catalogue import bindings
 from screens.command.registry import Command
+from screens.guided.rail import GuideRail, GuideStrip
 from screens.page.screen import PageScreen
 from screens.present import resources as present
 from screens.present.cells import Line, Span
@@ -37,6 +38,7 @@ class WorkbenchScreen(CaseScreen[None]):
     def __init__(self) -> None:
         super().__init__()
         self._current = 1
+        self._guided = ""  # the run that was shown last
 
     @property
     def crumbs(self) -> Sequence[str]:
@@ -82,8 +84,9 @@ class WorkbenchScreen(CaseScreen[None]):
 
     def body(self) -> Iterable[Widget]:
         yield LinesView(look=self.look, id="tabs")
+        yield GuideStrip(look=self.look)
         yield Vertical(
-            Horizontal(AccountsPane(), ResourcesPane(), id="top"),
+            Horizontal(GuideRail(look=self.look), AccountsPane(), ResourcesPane(), id="top"),
             Horizontal(AcquisitionsPane(), CustodyPane(), id="bottom"),
             id="panes",
         )
@@ -115,6 +118,19 @@ class WorkbenchScreen(CaseScreen[None]):
         super().show_time()
         self.query_one("#tabs", LinesView).show([self._tabs()])
         self.acquisitions.tick()
+        self._show_guide()
+
+    def _show_guide(self) -> None:
+        """The rail in the place of the accounts where there is room for it, else the strip over the panes."""
+        run = self.bench.follower.run
+        guided, self._guided = self._guided, run.id if run is not None else ""
+        if self._guided not in ("", guided) and self._current == 1:
+            self.action_pane(2)
+            return
+        railed = bool(self._guided) and self._current != 1 and self.size.width >= 100 and not self.zoomed
+        self.set_class(railed, "railed")
+        self.query_one(GuideRail).show_run()
+        self.query_one(GuideStrip).show_run(railed=railed)
 
     def show_acquisition(self, acquisition: str) -> None:
         """Pane 3 with the cursor on that acquisition, as soon as the read model knows it."""
@@ -157,6 +173,8 @@ class WorkbenchScreen(CaseScreen[None]):
         self.call_after_refresh(self._focus_current)
 
     def action_back(self) -> None:
+        if self.bench.follower.dismiss_offer():
+            return
         if self.current.clear_filter() or self.resources.clear_filter():
             return
         if self.accounts.scope is not None:
@@ -185,9 +203,13 @@ class WorkbenchScreen(CaseScreen[None]):
         self.action_pane(2)
 
     def on_resources_pane_opened(self, event: ResourcesPane.Opened) -> None:
-        one, shelf, look = event.resource, event.shelf, self.look
-        title = present.title_of(one, look)
-        self.app.push_screen(PageScreen(title, lambda width: present.detail(one, shelf, width, look)))
+        one, disks, look = event.resource, event.disks, self.look
+        title, shelf = present.title_of(one, look), self.bench.shelf
+        self.app.push_screen(PageScreen(title, lambda width: present.detail(one, disks, shelf, width, look)))
+        self.bench.follower.saw_resource(one)
+
+    def on_resources_pane_acquire_batch(self, event: ResourcesPane.AcquireBatch) -> None:
+        self.bench.plan_batch(event.targets)
 
     def on_resources_pane_acquire(self, event: ResourcesPane.Acquire) -> None:
         self.bench.plan(event.kind, event.target, event.crumb)

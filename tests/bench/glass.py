@@ -27,6 +27,10 @@ class Glass:
         self._rest = ""
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
 
+    def row(self, y: int) -> list[str]:
+        """A line's cells; the second cell of a wide character is empty."""
+        return self._rows[y]
+
     @property
     def lines(self) -> list[str]:
         """The screen, line by line."""

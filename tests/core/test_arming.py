@@ -201,6 +201,27 @@ async def test_consent_is_asked_when_it_is_used(desk: Desk) -> None:
     assert [op for op, _, _ in desk.book.facts] == ["session.arm", "session.disarm"]
 
 
+def test_what_a_killed_agent_left_open_is_closed_in_the_log(desk: Desk) -> None:
+    told: list[tuple[str, dict[str, Any]]] = [
+        ("session.arm", {"scope": "disk vol-1"}),
+        ("session.disarm", {"why": "ended", "scope": "disk vol-1"}),
+        ("session.arm", {"scope": "disk vol-2"}),
+        ("session.arm", {"minutes": 15}),
+        ("session.disarm", {"why": "asked"}),
+        ("session.arm", {"minutes": 15}),
+        ("session.arm", {"minutes": 30}),
+        ("plan.approve", {}),
+    ]
+    for op, params in told:
+        desk.window.heard({"op": op, "params": params})
+    desk.window.take_over()
+    assert desk.book.facts == [
+        disarmed("agent stops"),
+        ("session.disarm", "agent", {"why": "agent stops", "scope": "disk vol-2"}),
+    ]
+    assert desk.read_only()
+
+
 def test_the_end_is_the_clock_s(desk: Desk) -> None:
     assert stamp(desk.clock.now()) == "2026-11-23T14:00:00Z"
     assert desk.window.open(HERE, "ex-07", 60, "") == "2026-11-23T15:00:00Z"

@@ -169,14 +169,16 @@ def expected(resources: list[Resource], query: Query, marked: set[tuple[str, ...
         return all(holds(term, one, key(one) in marked) for term in terms)
 
     hits = [one for one in order if not terms or fits(one, terms) != query.filter.inverted]
+    if query.eligible:
+        hits = [one for one in hits if one.eligible]
     shown = {key(one) for one in hits}
-    if terms and not query.filter.inverted:
+    if (terms or query.eligible) and not query.filter.inverted:
         about = tuple(term for term in terms if term.kind != "word" and term.name not in ("name", "id"))
         shown |= {key(above) for one in hits if (above := head(one, resources)) is not None}
         if about != terms:
             found = {key(one) for one in hits}
             below = [one for one in order if (above := head(one, resources)) is not None and key(above) in found]
-            shown |= {key(one) for one in below if fits(one, about)}
+            shown |= {key(one) for one in below if fits(one, about) and (one.eligible or not query.eligible)}
     return [one for one in order if key(one) in shown], len(hits)
 
 
@@ -186,9 +188,9 @@ def listed(inventory: Inventory, selection: Selection) -> list[Resource]:
 
 
 @settings(max_examples=100, deadline=None)
-@given(inventories(), SCOPES, FILTERS, st.randoms(use_true_random=False))
+@given(inventories(), SCOPES, FILTERS, st.booleans(), st.randoms(use_true_random=False))
 def test_order_and_filter_are_those_of_plain_python(
-    resources: list[Resource], scope: AccountKey | None, wanted: Filter, random: object
+    resources: list[Resource], scope: AccountKey | None, wanted: Filter, eligible: bool, random: object
 ) -> None:
     with case() as (model, inventory):
         pages = list(resources)
@@ -199,7 +201,7 @@ def test_order_and_filter_are_those_of_plain_python(
         assert listed(inventory, everything) == sorted(resources, key=lambda one: place(one, resources))
         marks = [row for row in everything.rows if row % 2]
         known = inventory.rows(marks)
-        query = Query(scope, wanted, marks=frozenset(marks))
+        query = Query(scope, eligible, wanted, marks=frozenset(marks))
         selection = inventory.select(query)
         rows, hits = expected(resources, query, {key(one) for one in known.values()})
         assert listed(inventory, selection) == rows

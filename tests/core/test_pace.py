@@ -36,13 +36,11 @@ def test_what_has_ended_stays_until_bytes_of_another_step_move() -> None:
     pace = Pace()
     for number in range(4):
         pace.moved(PACE_S * number, 3, 7)
-    assert pace.values == (7, 7, 7)
-    pace.moved(500.0, 4, 0)  # it has begun, but nothing moves yet
-    assert pace.values == (7, 7, 7)
-    pace.moved(501.0, 4, 9)
-    assert pace.values == ()
-    pace.moved(501.0 + PACE_S, 4, 9)
-    assert pace.values == (9,)
+    curves = []
+    for now, rate in ((500.0, 0), (501.0, 9), (501.0 + PACE_S, 9)):  # it has begun before anything moves
+        pace.moved(now, 4, rate)
+        curves.append(pace.values)
+    assert curves == [(7, 7, 7), (), (9,)]
 
 
 @pytest.mark.parametrize(("pause", "zeros"), [(3, 2), (KEPT + 1000, KEPT)])

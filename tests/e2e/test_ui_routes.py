@@ -132,7 +132,7 @@ async def test_an_instance_of_three_disks(
         shown = await seat.plan("instance", "app", route)
         assert route.upper() in shown and "ec2:CreateSnapshots" in shown
         assert "on 3 disks" in shown or route == "preserve"
-        disks = {one.id: one.name for one in seat.bench.snapshot.resources if one.name in DISKS}
+        disks = {one.id: one.name for one in seat.inventory() if one.name in DISKS}
         acq = await seat.approve(word(route, anew=True))
         row = await seat.done(acq, within=120)
         if route == "preserve":

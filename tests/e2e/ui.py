@@ -12,11 +12,13 @@ import pytest
 from textual.pilot import Pilot
 
 from app.case.folder import find
+from app.client.feed import Feed
+from app.client.inventory import Inventory
 from app.client.launch import connect
 from app.client.rpc import AgentClient
 from app.locations import Locations
 from app.model import ENDED, Acquisition, Resource
-from screens.plan.screen import ROUTES
+from screens.plan.approving import ROUTES
 from screens.present.look import UNICODE
 from screens.root import Workbench
 from tests.e2e.runner import Case
@@ -62,6 +64,14 @@ class Seat:
 
     # -- from the first frame to what was started -----------------------------------------------------
 
+    def inventory(self) -> list[Resource]:
+        """All resources of the case."""
+        feed = Feed(self.bench.case_dir / "case.sqlite")
+        try:
+            return list(Inventory(feed).every())
+        finally:
+            feed.close()
+
     async def resource(self, kind: str, name: str) -> Resource:
         """That instance or volume, once every scan has ended."""
 
@@ -69,7 +79,7 @@ class Seat:
             seen = self.bench.snapshot
             if not seen.scans or any(scan.state == "running" for scan in seen.scans):
                 return None
-            return next((one for one in seen.resources if (one.kind, one.name) == (kind, name)), None)
+            return next((one for one in self.inventory() if (one.kind, one.name) == (kind, name)), None)
 
         return await self.until(f"the {kind} {name} is in the inventory", look)
 
@@ -126,7 +136,8 @@ class Seat:
 
 @asynccontextmanager
 async def seated(case: Case, patch: pytest.MonkeyPatch) -> AsyncIterator[Seat]:
-    """The workbench of that case as ``jumpbag CASE`` opens it; the agent is started by it where none runs."""
+    """The workbench of that case as ``jumpbag CASE`` opens it, with a write window; it starts the agent where none
+    runs."""
     for name in ("XDG_DATA_HOME", "XDG_STATE_HOME", "XDG_CONFIG_HOME", "XDG_CACHE_HOME"):
         patch.delenv(name, raising=False)
     for name, value in case.jumpbag.env.items():
@@ -143,4 +154,6 @@ async def seated(case: Case, patch: pytest.MonkeyPatch) -> AsyncIterator[Seat]:
     async with bench.run_test(size=_SIZE) as pilot:
         seat = Seat(bench, pilot)
         await seat.until("the agent is attached", lambda: bench.link.state == "attached")
+        await bench.link.call("session.arm", {})
+        await seat.until("the case is open for writing", lambda: bench.armed)
         yield seat

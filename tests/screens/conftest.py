@@ -21,6 +21,7 @@ from screens.command.catalogue import DEFAULT
 from screens.command.registry import Registry
 from screens.present.look import UNICODE, Look
 from screens.root import Workbench
+from screens.workbench.resource_rows import ResourceRows
 from tests.screens.fakes import FixedClock, ScriptedCommands
 from tests.screens.seed import seed
 
@@ -51,6 +52,14 @@ class Desk:
         for key in keys:
             await self.pilot.press(key)
         await self.settled()
+
+    def put_cursor_on(self, resource: str) -> None:
+        """The cursor of pane 2 on the row of that id."""
+        pane = self.app.workbench.resources
+        source = pane.rows.source
+        assert isinstance(source, ResourceRows)
+        found = (place for place in range(len(source)) if (one := source.get(place)) and one.id == resource)
+        assert pane.rows.go_to(source.key(next(found)))
 
     async def type(self, text: str) -> None:
         """Paste into the input that has the focus (key by key takes long; see the filter's own test)."""
@@ -126,8 +135,10 @@ async def desk_on(
     )
     async with app.run_test(size=size, notifications=True) as pilot:
         desk = Desk(app, pilot, scripted, clock, model)
-        await desk.until(lambda: app.snapshot.event_lines or app.snapshot.resources, "the read model")
-        await desk.until(lambda: len(app.workbench.resources.rows.source) or not app.shelf.order, "the shelf")
+        await desk.until(lambda: app.snapshot.event_lines or app.snapshot.inventory.total, "the read model")
+        await desk.until(
+            lambda: len(app.workbench.resources.rows.source) or not app.snapshot.inventory.total, "rows"
+        )
         await desk.settled()
         try:
             yield desk

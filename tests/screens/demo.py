@@ -1,12 +1,14 @@
-"""The screens on the seeded case: ``python -m tests.screens.demo DIR``.
+"""The screens on the seeded case: ``python -m tests.screens.demo DIR [--still] [options of the screens]``.
 
-The commands are answered by a script (see fakes.py); an acquisition moves on so that the screens live.
+The commands are answered by a script (see fakes.py); an acquisition moves on so that the screens live, unless they
+are to stand still: then the clock does too.
 """
 
 from __future__ import annotations
 
+import argparse
 import asyncio
-import sys
+import os
 from pathlib import Path
 
 import msgspec
@@ -14,8 +16,9 @@ import msgspec
 from app.case.readmodel import ReadModel
 from app.clock import Clock, SystemClock, stamp_us
 from app.model.view import AgentFacts, CustodyFacts
+from app.ui_options import add_flags, given, resolve
 from screens.root import Workbench
-from tests.screens.fakes import ScriptedCommands
+from tests.screens.fakes import FixedClock, ScriptedCommands
 from tests.screens.seed import GIB, acquisitions, add_events, seed
 
 
@@ -38,11 +41,17 @@ async def live(model: ReadModel, clock: Clock) -> None:
 
 
 def main() -> None:
-    folder = Path(sys.argv[1])
+    parser = argparse.ArgumentParser()
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--still", action="store_true")
+    add_flags(parser)
+    asked = parser.parse_args()
+    folder: Path = asked.folder
+    options = resolve(folder / "ui.toml", os.environ, given(asked)).options
     folder.mkdir(parents=True, exist_ok=True)
     sqlite = folder / "case.sqlite"
     sqlite.unlink(missing_ok=True)
-    clock = SystemClock()
+    clock: Clock = FixedClock() if asked.still else SystemClock()
     model = seed(sqlite, clock.now())
     commands = ScriptedCommands()
 
@@ -51,10 +60,11 @@ def main() -> None:
 
     class Living(Workbench):
         def on_mount(self) -> None:
-            self.run_worker(live(model, clock))
+            if not asked.still:
+                self.run_worker(live(model, clock))
 
-    living = Living(folder, sqlite, connect, "ex-07")
-    said = living.run()
+    living = Living(folder, sqlite, connect, "ex-07", clock=clock, options=options)
+    said = living.run(mouse=options.mouse)
     (folder / "calls.txt").write_text(repr(commands.calls), "utf-8")
     if living.fault_of_its_own:
         raise living.fault_of_its_own

@@ -5,15 +5,15 @@ from __future__ import annotations
 import sys
 from datetime import timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import msgspec
 
 from app.case.readmodel import ReadModel
 from app.clock import stamp
 from app.faults import Refused
-from app.model import Plan, PlanWarning
-from app.model.view import AgentFacts, CustodyFacts, Scan
+from app.model import Digest, Plan, PlanWarning
+from app.model.view import AgentFacts, CustodyFacts, EvidenceCheck, Scan
 from tests.screens.fakes import FixedClock, ScriptedCommands
 from tests.screens.sample_plan import instance_plan, plan
 from tests.screens.seed import NOW, accounts, acquisitions, facts, leases, resources, step_rows
@@ -94,7 +94,22 @@ def seed_hostile(path: Path) -> ReadModel:
         )
         model.steps((place, case(row, title=attack(place), note=attack(place + 3))) for place, row in rows())
         for n, item in enumerate(items()):
-            model.item(case(item, kind=attack(n), source=attack(n + 2), sha256=attack(n + 4), path=attack(n)))
+            model.item(
+                case(
+                    item,
+                    kind=attack(n),
+                    source=attack(n + 2),
+                    sha256=attack(n + 4),
+                    path=attack(n),
+                    digests=tuple(
+                        Digest(of=attack(m), alg=attack(m + 1), hex=attack(m + 2), bytes=m, stage=stage)
+                        for m, stage in enumerate(("source", "rest", "rest", "reverify", attack(3)))
+                    ),
+                )
+            )
+        for n, state in enumerate(("bad", "failed")):
+            ident = items()[n].id
+            model.check(EvidenceCheck(item=ident, state=cast(Any, state), reason=attack(n), ended=stamp(NOW)))
         for n, lease in enumerate(leases(NOW)):
             model.lease(case(lease, principal=attack(n), scope=attack(n + 1), note=attack(n + 3)))
         model.steps(

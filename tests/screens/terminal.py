@@ -67,6 +67,10 @@ class Terminal:
         self._mark = len(self.written)
         os.write(self._master, keys.encode())
 
+    def resize(self, columns: int, lines: int) -> None:
+        """The window has another size; the kernel tells the child."""
+        fcntl.ioctl(self._master, termios.TIOCSWINSZ, struct.pack("HHHH", lines, columns, 0, 0))
+
     def hang_up(self) -> None:
         """The terminal goes away, as when an SSH connection drops."""
         os.close(self._master)

@@ -28,15 +28,16 @@ async def copied(d: Desk, value: str) -> None:
     await d.settled()
 
 
-@pytest.mark.parametrize("number", range(len(ATTACKS)))
-async def test_what_is_not_plain_is_made_harmless(desk: OpenDesk, number: int) -> None:
+async def test_what_is_not_plain_is_made_harmless(desk: OpenDesk) -> None:
     async with desk() as d:
-        await copied(d, ATTACKS[number])
-        kept = clipboard.saved_in().read_text("utf-8").removesuffix("\n")
-        assert kept.isprintable() and not any(raw in kept for raw in RAW)
-        assert not any(raw in d.text for raw in RAW)
-        if len(kept.encode()) <= clipboard.CAP_BYTES:
-            assert d.app.clipboard == kept
+        for attack in ATTACKS:
+            await copied(d, attack)
+            kept = clipboard.saved_in().read_text("utf-8").removesuffix("\n")
+            assert kept.isprintable() and not any(raw in kept for raw in RAW)
+            assert not any(raw in d.text for raw in RAW)
+            if len(kept.encode()) <= clipboard.CAP_BYTES:
+                assert d.app.clipboard == kept
+            await d.press("escape")
 
 
 async def test_a_long_value_is_shown_and_saved_but_not_sent(desk: OpenDesk) -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 import msgspec
 import pytest
+from rich.cells import cell_len
 
 from app.clock import stamp
 from app.faults import Usage
@@ -13,11 +14,11 @@ from app.model import Coverage, EvidenceItem, Gap
 from app.model.view import EvidenceCheck
 from screens.clipboard import saved_in
 from screens.evidence.lines import check_word, hex_lines
-from screens.evidence.screen import EvidenceScreen
-from screens.present.look import UNICODE
+from screens.present.look import ASCII, UNICODE
 from screens.widgets.page_lines import PageLines
 from tests.screens.conftest import Desk, OpenDesk
 from tests.screens.fakes import ScriptedCommands
+from tests.screens.hostile import RAW, hostile_commands, seed_hostile
 from tests.screens.seed import GIB, NOW, facts
 from tests.screens.seed_instance import seed_instance
 
@@ -25,7 +26,7 @@ SIZES = pytest.mark.parametrize("size", [(80, 24), (132, 40), (200, 50)])
 
 
 async def opened(d: Desk) -> None:
-    d.app.push_screen(EvidenceScreen())
+    await d.press("E")
     await d.until(lambda: d.screen_name == "EvidenceScreen", "the screen")
     await d.sees("Evidence")
     await d.settled()
@@ -67,8 +68,7 @@ async def test_the_list_and_the_whole_of_one_item(desk: OpenDesk, size: tuple[in
         assert "A-0005" in told and "route direct" in told and "gw-01 /dev/xvda" in told
         assert "vol-0c11d2c3b4a596877" in told
         assert "cd evidence/E-0005 && sha256sum -c manifest-sha256.txt" in told
-        widths = {len(line) for line in d.lines}
-        assert widths == {size[0]}
+        assert all(cell_len(line) == size[0] for line in d.lines)
         side_by_side = size[0] >= 132
         first = next(line for line in d.lines if "Evidence " in line and "item" in line)
         assert ("E-0005" in first) is side_by_side  # the detail's frame begins on the same line
@@ -108,15 +108,17 @@ async def test_nothing_sealed_yet_is_said(desk: OpenDesk) -> None:
             check(state="bad", reason="data/disk.raw: block 3"),
             ("does not agree", "block 3", "not what was sealed"),
         ),
-        (check(state="failed", reason="an I/O error"), ("unreadable", "nothing against the evidence")),
+        (
+            check(state="failed", reason="an I/O error"),
+            ("check failed", "an I/O error", "nothing against the evidence"),
+        ),
         (check(state="stopped", reason="ex-09 stopped it"), ("check stopped", "ex-09 stopped it", "v begins")),
     ],
 )
-@SIZES
 async def test_how_a_check_stands_is_a_word_and_a_sentence(
-    desk: OpenDesk, row: EvidenceCheck, words: tuple[str, ...], size: tuple[int, int]
+    desk: OpenDesk, row: EvidenceCheck, words: tuple[str, ...]
 ) -> None:
-    async with desk(size=size) as d:
+    async with desk(size=(80, 24)) as d:
         d.model.check(row)
         await opened(d)
         await d.sees(words[0])
@@ -181,9 +183,8 @@ async def test_enter_opens_the_item_with_its_own_custody_lines(desk: OpenDesk) -
         assert d.screen_name == "EvidenceScreen"
 
 
-@SIZES
-async def test_y_sends_the_digest_and_shows_it_alone(desk: OpenDesk, size: tuple[int, int]) -> None:
-    async with desk(size=size) as d:
+async def test_y_sends_the_digest_and_shows_it_alone(desk: OpenDesk) -> None:
+    async with desk(size=(80, 24)) as d:
         await opened(d)
         await d.press("y")
         await d.until(lambda: d.screen_name == "CopiedScreen", "the copy")
@@ -235,3 +236,24 @@ def test_a_check_of_another_day_carries_its_date() -> None:
     old = check(state="ok", ended="2026-11-20T09:00:00Z")
     assert check_word(old, NOW, UNICODE, when=True)[0] == "✔ agrees 2026-11-20"
     assert check_word(old, NOW, UNICODE, when=False)[0] == "✔ agrees"
+
+
+@SIZES
+async def test_hostile_items_break_nothing(desk: OpenDesk, size: tuple[int, int]) -> None:
+    async with desk(size=size, fill=seed_hostile, commands=hostile_commands()) as d:
+        await opened(d)
+        for keys in ((), ("j",), ("tab", "G"), ("shift+tab", "enter"), ("G",), ("y",)):
+            await d.press(*keys)
+            for shown in (d.text, d.app.clipboard):
+                assert not any(raw in shown for raw in RAW)
+            assert all(line.isprintable() for line in d.lines)
+            assert all(cell_len(line) == size[0] for line in d.lines)
+        assert d.screen_name == "CopiedScreen" and d.app.is_running
+
+
+async def test_hostile_items_stay_plain_where_the_terminal_is(desk: OpenDesk) -> None:
+    async with desk(fill=seed_hostile, commands=hostile_commands(), look=ASCII) as d:
+        await opened(d)
+        for keys in ((), ("j",), ("enter",), ("G",), ("y",)):
+            await d.press(*keys)
+            assert d.text.isascii()

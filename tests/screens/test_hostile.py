@@ -71,6 +71,13 @@ def test_no_control_byte_reaches_the_terminal_on_any_screen(terminal: Terminal, 
         "\r",
         "-",
         "-",
+        "E",
+        "j",
+        "v",
+        "\r",
+        "G",
+        "-",
+        "-",
         "1",
         "\x1b[B\x1b[B\r",
         "2",
@@ -119,6 +126,9 @@ async def everywhere(d: Desk) -> list[str]:
         ["escape", "v"],
         ["escape", "l"],
         ["enter"],
+        ["escape", "escape", "E"],
+        ["j", "v"],
+        ["enter", "G"],
     ):
         await d.press(*keys)
         seen.append(d.text)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from app.case.readmodel import ReadModel
 from app.model import Attachment, Resource
-from screens.workbench.resources import Shelved
+from screens.workbench.resource_rows import ResourceRows
 from tests.screens.conftest import desk_on
 from tests.screens.seed import NOW, PAYMENTS, accounts, add_events, facts
 
@@ -53,7 +53,7 @@ async def test_a_hundred_thousand_rows_load_and_page(tmp_path: Path) -> None:
 
         made: Counter[int] = Counter()
         source = pane.rows.source
-        assert isinstance(source, Shelved)
+        assert isinstance(source, ResourceRows)
         plain = source.row
 
         def counted(index: int, width: int) -> object:
@@ -66,6 +66,12 @@ async def test_a_hundred_thousand_rows_load_and_page(tmp_path: Path) -> None:
         await d.press("g", "pagedown", "pagedown", "j", "j")
         assert pane.rows.cursor is not None and 0 < pane.rows.cursor < 200
         assert len(made) < 200  # a few screens full, never the list
+        assert len(pane._known) < 3000  # and no more of it is held
+
+        for _ in range(30):  # a key shows no row that is still to be read: those ahead have been
+            await d.press("pagedown")
+            assert "…" not in "".join(span[0] for span in plain(pane.rows.cursor or 0, 80)[0])
+        assert pane.rows.cursor is not None and pane.rows.cursor > 400
 
         await d.press("slash", *"host-31337")
         await d.until(lambda: len(pane.rows.source) == 2)

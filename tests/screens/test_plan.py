@@ -25,10 +25,7 @@ async def open_plan(d: Desk, *, armed: bool = True) -> None:
         arm(d.model)
         await d.until(lambda: d.app.armed, "the write window")
     await d.press("2")
-    source = d.app.workbench.resources.rows.source
-    d.app.workbench.resources.rows.go_to(
-        next(key for key in map(source.key, range(len(source))) if key.endswith(XVDA))
-    )
+    d.put_cursor_on(XVDA)
     await d.press("a")
     assert isinstance(d.app.screen, PlanScreen)
 
@@ -116,7 +113,7 @@ async def test_what_only_collects_is_approved_with_enter_after_moving_the_focus(
 async def test_the_route_key_goes_round(desk: OpenDesk) -> None:
     async with desk() as d:
         await open_plan(d)
-        await d.press("r", "r", "r", "o")  # o is the key that it was
+        await d.press("r", "r", "r", "r")
         routes = [call["route"] for call in d.commands.called("plan")]
         assert routes == ["auto", "direct", "copy", "preserve", "auto"]
 
@@ -199,7 +196,7 @@ async def test_while_read_only_nothing_is_approved_and_nothing_is_lost(
         await d.pilot.pause()
         await d.type("SEC-981")
         await d.press("enter", "right", "enter")
-        await d.until(lambda: d.text.count(note) == 2, "the toast")
+        await d.until(lambda: d.text.count("READ-ONLY: w") == 2, "the toast")
         assert d.commands.called("acquire") == [] and d.screen_name == "PlanScreen"
         arm(d.model)
         await d.until(lambda: "READ-ONLY" not in d.lines[-3] and "[ Approve ]" in d.text, "a live button")
@@ -239,7 +236,7 @@ async def test_what_the_plan_did_not_make_is_destroyed_for_a_reason_only(desk: O
     async with desk(commands=ScriptedCommands(plan=answer)) as d:
         await open_plan(d)
         await d.press("right", "enter")
-        await d.sees("custody needs the reason")
+        await d.sees("custody needs")
         assert d.screen_name == "PlanScreen" and d.app.focused is d.app.screen.query_one("#reason")
         await d.type("court order 7")
         await d.press("enter", "right", "enter")

@@ -157,8 +157,7 @@ async def test_a_locked_row_says_why_and_who_could_change_it(desk: OpenDesk) -> 
 async def test_disks_and_instances_are_planned(desk: OpenDesk, row: str, kind: str) -> None:
     async with desk() as d:
         await d.press("2")
-        rows = d.app.workbench.resources.rows
-        rows.go_to(next(key for key in map(rows.source.key, range(len(rows.source))) if key.endswith(row)))
+        d.put_cursor_on(row)
         await d.press("a")
         assert isinstance(d.app.screen, PlanScreen)
         assert d.commands.called("plan") == [
@@ -169,8 +168,7 @@ async def test_disks_and_instances_are_planned(desk: OpenDesk, row: str, kind: s
 async def test_a_snapshot_is_not_planned_and_says_what_is(desk: OpenDesk) -> None:
     async with desk() as d:
         await d.press("2")
-        rows = d.app.workbench.resources.rows
-        rows.go_to(next(key for key in map(rows.source.key, range(len(rows.source))) if "snap-" in key))
+        d.put_cursor_on("snap-09aa11bb22cc33dd4")
         await d.press("a")
         await d.sees("This is a snapshot", "then press a")
         assert d.commands.called("plan") == []

@@ -15,6 +15,7 @@ from typing import Any
 
 from app.case.create import create
 from app.client.feed import Feed
+from app.client.inventory import Inventory
 from app.client.launch import connect
 from app.client.rpc import AgentClient
 from app.locations import Locations
@@ -42,7 +43,7 @@ async def picture(folder: Path) -> str:
         try:
             await client.call("inventory.refresh", {"scope": "resources", "wait": True})
             feed = Feed(made.case.read_model)
-            known = {one.name: one.id for one in (feed.poll() or feed.snapshot).resources}
+            known = {one.name: one.id for one in Inventory(feed).every()}
             first = await _acquire(client, "disk", known["web-01:/dev/xvda"], "direct")
             await _until(feed, first, lambda row: row.state == "done")
             second = await _acquire(client, "instance", known["app-01"], "copy")
@@ -61,7 +62,7 @@ async def picture(folder: Path) -> str:
             )
             async with bench.run_test(size=_SIZE) as pilot:
                 async with asyncio.timeout(20):
-                    while bench.link.state != "attached" or not bench.snapshot.resources:
+                    while bench.link.state != "attached" or not bench.snapshot.inventory.total:
                         await pilot.pause(0.05)
                 await pilot.press("2", *["down"] * 4)
                 await pilot.pause(1.5)
@@ -72,7 +73,8 @@ async def picture(folder: Path) -> str:
 
 
 async def _acquire(client: AgentClient, kind: str, target: str, route: str) -> str:
-    told = await client.call("acquire", {"kind": kind, "target": target, "route": route, "reason": "SEC-981"})
+    asked = {"kind": kind, "target": target, "route": route, "reason": "SEC-981", "arm": True}
+    told = await client.call("acquire", asked)
     return str(told["acquisition"])
 
 

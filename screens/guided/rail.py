@@ -1,0 +1,82 @@
+"""The rail in the place of the accounts, and the strip over a pane where there is no room for it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, cast
+
+from textual.app import App
+from textual.content import Content
+
+from screens.guided.follow import Follower
+from screens.guided.lines import rail, strip
+from screens.present.cells import Line, fit_line
+from screens.widgets.line_view import LinesView
+
+if TYPE_CHECKING:
+    from screens.root import Workbench
+
+_LOW = 20  # lines of a screen below which the strip has one
+
+
+class GuideRail(LinesView):
+    """The steps of the playbook that is followed. It has no cursor: it points, and the panes act."""
+
+    def __init__(self, **more: object) -> None:
+        super().__init__(id="rail", **more)  # type: ignore[arg-type]
+
+    def on_mount(self) -> None:
+        self.set_class(self.look.ascii, "-ascii")
+
+    def show_run(self) -> None:
+        """Show the run as it is now."""
+        follower, size = _follower(self.app), self.scrollable_content_region
+        shown = follower.shown
+        if shown is None or not size.width:
+            return
+        title = f"Guided: {self.look.clean(shown.run.title, 40)}"
+        if str(self._border_title or "") != title:
+            self.border_title = Content(title)
+        more = follower.key("guide.more")
+        self.show(rail(shown, size.width, size.height, self.look, more))
+
+    def repaint_all(self) -> None:
+        super().repaint_all()
+        self.call_after_refresh(self.show_run)
+
+
+class GuideStrip(LinesView):
+    """The present step in a few lines; or, before any run, what the case offers."""
+
+    def __init__(self, **more: object) -> None:
+        super().__init__(id="guide-strip", **more)  # type: ignore[arg-type]
+
+    def show_run(self, *, railed: bool) -> None:
+        """``railed``: the rail is seen, so that the strip has nothing to add."""
+        lines = self._content_of(_follower(self.app), railed)
+        self.display = bool(lines)
+        self.show(lines)
+
+    def _content_of(self, follower: Follower, railed: bool) -> list[Line]:
+        width, look = self.screen.size.width, self.look
+        shown, offer = follower.shown, follower.offer
+        if shown is not None:
+            rows = 3 if self.screen.size.height > _LOW else 1
+            return [] if railed else strip(shown, width, rows, look, follower.key("guide.more"))
+        if offer is None:
+            return []
+        title = look.clean(offer.playbook.title, 60)
+        back = follower.key("panes.back")
+        head: Line = (
+            (f" {look.shut} ", "live"),
+            (f"{title}: ", "strong"),
+            (f" {follower.key('guide')} ", "next"),
+            (" begins, ", ""),
+            (back, "key"),
+            (" looks around alone", ""),
+        )
+        said: Line = (("   ", ""), (look.clean(offer.playbook.summary, 300), "dim"))
+        return [fit_line(head, width, look), fit_line(said, width, look)]
+
+
+def _follower(app: App[object]) -> Follower:
+    return cast("Workbench", app).follower
