@@ -30,6 +30,7 @@ class Link:
         self._changed = changed
         self._commands: Commands | None = None
         self._dropped = asyncio.Event()
+        self._tried = asyncio.Event()  # the first try to attach has ended, well or not
         self._retry_at: float | None = None
 
     @property
@@ -64,6 +65,10 @@ class Link:
             self._became("attached", None)
             await self._dropped.wait()
             await commands.close()
+
+    async def tried(self) -> None:
+        """Wait until the first try to attach has ended: the agent may be starting."""
+        await self._tried.wait()
 
     async def call(self, method: str, params: dict[str, Any]) -> Any:
         """The agent's answer; raises Fault. A lost connection is noticed here and mended in :meth:`run`."""
@@ -111,4 +116,5 @@ class Link:
 
     def _became(self, state: LinkState, fault: Fault | None) -> None:
         self.state, self.fault = state, fault
+        self._tried.set()
         self._changed()

@@ -15,7 +15,7 @@ from textual.binding import Binding, BindingType
 from textual.filter import LineFilter, Monochrome, NoColor
 
 from app.ui_options import UiOptions
-from screens.no_colour import NoColour
+from screens.plain_paint import AsciiOnly, NoColour
 from screens.present.look import ASCII, UNICODE, Look, choose_look, given_environment
 from screens.theme import THEMES, choose_theme, theme_named
 from screens.theme.mono import MONO
@@ -23,7 +23,7 @@ from screens.typeahead import OneKeyAtATime
 
 Result = TypeVar("Result")
 _HANGUP_S = 3.0
-_NO_COLOUR = NoColour()
+_NO_COLOUR, _ASCII_ONLY = NoColour(), AsciiOnly()
 
 
 class TerminalApp(OneKeyAtATime[Result], Generic[Result]):
@@ -78,8 +78,12 @@ class TerminalApp(OneKeyAtATime[Result], Generic[Result]):
     # What Textual asks
 
     def get_line_filters(self) -> Sequence[LineFilter]:
-        theirs = [one for one in super().get_line_filters() if not isinstance(one, Monochrome | NoColor)]
-        return [*theirs, _NO_COLOUR] if self.theme == MONO.name else theirs
+        filters = [one for one in super().get_line_filters() if not isinstance(one, Monochrome | NoColor)]
+        if self.theme == MONO.name:
+            filters.append(_NO_COLOUR)
+        if self.look.ascii:
+            filters.append(_ASCII_ONLY)
+        return filters
 
     async def on_event(self, event: events.Event) -> None:
         if isinstance(event, events.Key | events.MouseDown):

@@ -189,7 +189,8 @@ def _until_interrupted(pid: int, ours: bool, announce: Callable[[], None]) -> in
 
 
 def _leave(case: CaseFolder, session: Session, pid: int | None) -> None:
-    """With nothing running, nothing stays: neither agent nor clouds (``pid``; None if others host them)."""
+    """With nothing running and no playbook begun, nothing stays: neither agent nor clouds (``pid``; None if others
+    host them)."""
     from app.client.launch import connect
     from app.faults import AgentGone
 
@@ -200,21 +201,22 @@ def _leave(case: CaseFolder, session: Session, pid: int | None) -> None:
             return 0
         try:
             told = await client.call("status")
-            if told["running"] == 0:
+            wanted = int(told["running"]) + int(told.get("guided", 0))
+            if wanted == 0:
                 await client.call("stop")
                 await client.ended()
-            return int(told["running"])
+            return wanted
         finally:
             await client.close()
 
     import asyncio
 
     try:
-        running = asyncio.run(ask())
+        wanted = asyncio.run(ask())
     except Fault:
-        running = 1
-    if running == 0 and pid is not None:
+        wanted = 1
+    if wanted == 0 and pid is not None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGTERM)
-    elif running:
+    elif wanted:
         say("The embedded clouds stay up for it, an hour without a call at most.")

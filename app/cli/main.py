@@ -244,6 +244,8 @@ def _case_to_open(arguments: Sequence[str]) -> dict[str, Any] | None:
     if any(word in ("-h", "--help", "--version", "--json") for word in arguments):
         return None
     known, rest = small.parse_known_args(list(arguments))
+    if rest and known.case is None:
+        small.error(f"unrecognized arguments: {visible(' '.join(rest))}")
     if rest or (known.case is not None and known.case in VERBS):
         return None
     return vars(known)

@@ -68,13 +68,14 @@ class Selection:
     """The rows in order. ``hits`` counts those that match: a disk that matches brings its instance along, and an
     instance its disks, since alone neither says where it stands. ``parents`` has, for each row, that of the
     instance it is shown under, 0 for none. ``marks`` are those asked about that are there and may be acquired;
-    ``hidden`` of them are not among the rows."""
+    ``hidden`` of them are not among the rows. ``known`` is False where the inventory cannot be read now."""
 
     rows: array[int] = field(default_factory=lambda: array("q"))
     parents: array[int] = field(default_factory=lambda: array("q"))
     hits: int = 0
     marks: frozenset[int] = frozenset()
     hidden: int = 0
+    known: bool = True
 
     def __len__(self) -> int:
         return len(self.rows)
@@ -111,7 +112,7 @@ class Inventory:
 
     def select(self, query: Query) -> Selection:
         """The rows that a query asks for."""
-        nothing = Selection(marks=query.marks, hidden=len(query.marks))
+        nothing = Selection(marks=query.marks, hidden=len(query.marks), known=False)
         return self._ask(lambda db: self._select(db, query), nothing)
 
     def rows(self, rows: Iterable[int]) -> dict[int, Resource]:

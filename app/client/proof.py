@@ -66,7 +66,7 @@ class EventProof:
     signature is valid, by a key in force, the first by the log key. ``linked``: its ``prev`` is the hash of what
     stands before it (None for a fragment, which has none); ``followed`` the same of the next line, None where
     there is none or it is no event. ``fragment`` says why the line is no event, ``declared`` which event declares
-    it. ``malformed`` is what is wrong with its members. ``sha256`` covers the line with its line feed. ``tag``: it
+    it; ``awaited``: none does, and no event that could stands after it yet. ``malformed`` is what is wrong with its members. ``sha256`` covers the line with its line feed. ``tag``: it
     is the witness tag of what this intent made. ``differs`` names what the read model shows otherwise, None where
     it has no such line.
     """
@@ -76,6 +76,7 @@ class EventProof:
     sha256: str = ""
     fragment: str = ""
     declared: int | None = None
+    awaited: bool = False
     malformed: str = ""
     signatures: tuple[SignatureProof, ...] = ()
     signed: bool = False
@@ -163,6 +164,7 @@ def event_proof(
         sha256=found.raw.sha256,
         fragment=found.fragment,
         declared=found.declared,
+        awaited=bool(found.fragment) and not found.asked,
         malformed="" if found.fragment else _malformed(found.body),
         signatures=found.signatures,
         signed=found.signed,

@@ -74,7 +74,7 @@ class AgentFacts(msgspec.Struct, frozen=True, kw_only=True):
     ``armed_until``: end of the write window, None while read-only; ``armed_by`` is who opened it.
     ``clock_synced``: what the kernel says of this machine's clock, None where it does not tell.
     ``skew_s``: whole seconds that the cloud's clock is ahead of this one, by the Date of its newest answer to a
-    request for credentials; None before the first.
+    request for credentials, or to one that it refused for its time; None before the first.
     """
 
     pid: int = 0

@@ -243,7 +243,7 @@ def untimely(error: Exception, ahead: int | None) -> bool:
 
 
 def _apart(ahead: int) -> str:
-    return f"its clock is {abs(ahead)} s {'ahead of' if ahead > 0 else 'behind'} this host's"
+    return f"{abs(ahead)} s {'ahead' if ahead > 0 else 'behind'}"
 
 
 def _answered(error: sdk.ClientError, call: Call, ahead: int | None) -> Fault:
@@ -264,7 +264,7 @@ def _answered(error: sdk.ClientError, call: Call, ahead: int | None) -> Fault:
         return kind(f"{head}{text}{where}", next=what_next, request_id=request_id, provider_code=code)
 
     if untimely(error, ahead):
-        measured = f": {_apart(ahead)}" if ahead else ""
+        measured = f": its clock is {_apart(ahead)}" if ahead else ""
         return make(
             CredentialNeeded,
             f": AWS refuses the time of the request{measured}",
@@ -278,7 +278,7 @@ def _answered(error: sdk.ClientError, call: Call, ahead: int | None) -> Fault:
         )
     if code in _REFUSED:
         whose = "the base identity" if call.base else "the lease"
-        measured = f" ({_apart(ahead)})" if ahead else ""
+        measured = f" (AWS's is {_apart(ahead)})" if ahead else ""
         return make(
             CredentialNeeded,
             f": AWS does not accept the credentials of {whose}",

@@ -6,19 +6,19 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
-from textual.binding import BindingType
+from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.widget import Widget
 
 from app.model import Acquisition, EvidenceItem
-from app.model.view import EventRow, StepRow
+from app.model.view import StepRow
+from screens.acquisition.events import Events
 from screens.base import CaseScreen
-from screens.command.catalogue import bindings
+from screens.command.catalogue import DEFAULT, bindings
+from screens.evidence.screen import EvidenceScreen
 from screens.present.acquisition_page import Approval, approval_line, approval_of, step_lines, summary
 from screens.present.amounts import plural
 from screens.present.cells import Line, cells, wrap
-from screens.present.events import event_line
-from screens.present.look import Look
 from screens.widgets.line_view import LinesView
 from screens.widgets.page_lines import PageLines
 from screens.widgets.row_list import RowList
@@ -29,25 +29,9 @@ if TYPE_CHECKING:
     from screens.root import Workbench
 
 
-class Events:
-    """Row source over a handful of custody lines."""
-
-    def __init__(self, rows: Sequence[EventRow], look: Look) -> None:
-        self._rows = rows
-        self._at = {str(row.line): place for place, row in enumerate(rows)}
-        self._look = look
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def key(self, index: int) -> str:
-        return str(self._rows[index].line)
-
-    def find(self, key: str) -> int | None:
-        return self._at.get(key)
-
-    def row(self, index: int, width: int) -> tuple[Line, ...]:
-        return (event_line(self._rows[index], width, self._look),)
+_EVIDENCE = DEFAULT.get("evidence")
+_ITS_EVIDENCE = [Binding(_EVIDENCE.keys, "its_evidence", show=False, id=_EVIDENCE.id)] if _EVIDENCE else []
+"""The key for all evidence shows that of this acquisition here."""
 
 
 class AcquisitionScreen(CaseScreen[None]):
@@ -57,7 +41,7 @@ class AcquisitionScreen(CaseScreen[None]):
 
     CSS_PATH = Path(__file__).with_name("acquisition.tcss")
     AUTO_FOCUS = "#lines"
-    BINDINGS: ClassVar[list[BindingType]] = bindings("acquisitions")
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings("acquisitions"), *_ITS_EVIDENCE]
 
     def __init__(self, acquisition: str) -> None:
         super().__init__()
@@ -149,12 +133,12 @@ class AcquisitionScreen(CaseScreen[None]):
             self.tick()
 
     def _name_custody(self) -> None:
-        """``Custody · 24 lines``, and whether it is held while new ones come."""
+        """``Custody · follows · 24 lines``; one that is held is never mistaken for a quiet log."""
         rows, dot = self.query_one(TailList), f" {self.look.dot} "
         count = len(rows.source)
         below = count - 1 - (rows.cursor or 0)
-        held = f"held, {below} below" if rows.held and below > 0 else "held" if rows.held else ""
-        title = dot.join(part for part in ("Custody", plural(count, "line") if count else "", held) if part)
+        stands = "" if not count else "follows" if not rows.held else f"held, {below} below" if below else "held"
+        title = dot.join(part for part in ("Custody", stands, plural(count, "line") if count else "") if part)
         if str(rows.border_title or "") != title:
             rows.border_title = Content(title)
 
@@ -175,6 +159,9 @@ class AcquisitionScreen(CaseScreen[None]):
 
     def action_cancel(self) -> None:
         self._steer(steering.cancel)
+
+    def action_its_evidence(self) -> None:
+        self.app.push_screen(EvidenceScreen(self.acquisition))
 
     def _steer(self, what: Callable[[Workbench, Acquisition], None]) -> None:
         one = self._one()

@@ -70,7 +70,7 @@ COMMANDS: tuple[Command, ...] = (
             "Mark this disk or instance for one batch, or unmark it",
             "space", ("mark",)),
     Command("resources.mark_all", "resources", "mark_all", "mark all",
-            "Mark every eligible row that is shown", "M",
+            "Mark every eligible disk and instance that matches", "M",
             ("mark-all",)),
     Command("resources.unmark", "resources", "unmark", "unmark", "Drop all marks, hidden ones too", "U",
             ("unmark",)),

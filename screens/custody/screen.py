@@ -25,7 +25,7 @@ class VerifyScreen(PageScreen):
         super().__init__("verify", self._lines, "Verification")
         self._result: dict[str, Any] | None = None
         self._fault: Fault | None = None
-        self._running = False
+        self._checking = False
         self._started: tuple[datetime, float] | None = None  # by the wall, and by the monotonic clock
         self._took = 0.0
 
@@ -38,18 +38,18 @@ class VerifyScreen(PageScreen):
 
     def action_verify(self) -> None:
         """Verify, or once more."""
-        if self._running:
+        if self._checking:
             self.bench.say("It is being verified already.")
             return
         clock = self.bench.clock
-        self._running, self._result, self._fault = True, None, None
+        self._checking, self._result, self._fault = True, None, None
         self._started = (clock.now(), clock.monotonic())
         self.app.run_worker(self._verify(), group="verify")  # the application's: it outlives this page
         self.rebuild()
 
     def tick(self) -> None:
         super().tick()
-        if self._running:
+        if self._checking:
             self.rebuild()
 
     async def _verify(self) -> None:
@@ -63,7 +63,7 @@ class VerifyScreen(PageScreen):
         except Fault as fault:
             self._fault = fault
         finally:
-            self._running = False
+            self._checking = False
             self._took = self._elapsed()
         self.rebuild()
 
@@ -72,7 +72,7 @@ class VerifyScreen(PageScreen):
 
     def _lines(self, width: int) -> list[Line]:
         look = self.look
-        if self._running:
+        if self._checking:
             words = "reading the record and every evidence item anew; with large images this takes minutes"
             out: list[Line] = [((piece, "wait"),) for piece in wrap(f"{look.wait} verifying: {words}", width)]
             return [*out, (), self._when(f"running for {took(self._elapsed())}")]
@@ -89,7 +89,7 @@ class VerifyScreen(PageScreen):
     def _when(self, spent: str) -> Line:
         began = stamp(self._started[0]) if self._started is not None else ""
         key, _ = self.bench.registry.hint("custody.verify")
-        again = f"; {key} verifies again" if key and not self._running else ""
+        again = f"; {key} verifies again" if key and not self._checking else ""
         return ((f"started {began}, {spent}{again}", "dim"),)
 
 

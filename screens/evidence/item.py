@@ -11,7 +11,7 @@ from textual.widget import Widget
 
 from app.model import EvidenceItem
 from app.model.view import EventRow
-from screens.acquisition.screen import Events
+from screens.acquisition.events import Events
 from screens.evidence.keys import ItemCommands
 from screens.evidence.lines import detail_lines
 from screens.present.amounts import plural

@@ -49,7 +49,7 @@ class Items:
 
 
 class EvidenceScreen(ItemCommands):
-    """Live: a check that runs is seen running."""
+    """Live: a check that runs is seen running. ``acquisition``: only what has come of that one."""
 
     CSS_PATH = Path(__file__).with_name("evidence.tcss")
     AUTO_FOCUS = "#rows"
@@ -61,9 +61,13 @@ class EvidenceScreen(ItemCommands):
         (160, "-w160"),
     ]
 
+    def __init__(self, acquisition: str = "") -> None:
+        super().__init__()
+        self._acquisition = acquisition
+
     @property
     def crumbs(self) -> Sequence[str]:
-        return ("evidence",)
+        return (self._acquisition, "evidence") if self._acquisition else ("evidence",)
 
     @property
     def more_hints(self) -> Sequence[tuple[str, str]]:
@@ -86,11 +90,13 @@ class EvidenceScreen(ItemCommands):
     def show_time(self) -> None:
         super().show_time()
         bench, look = self.bench, self.look
-        items, checks = bench.snapshot.items, {one.item: one for one in bench.snapshot.checks}
-        parts = ["Evidence", plural(len(items), "item")]
+        of = self._acquisition
+        items = [one for one in bench.snapshot.items if not of or one.acquisition == of]
+        checks = {one.item: one for one in bench.snapshot.checks}
+        parts = [f"Evidence of {look.clean(of)}" if of else "Evidence", plural(len(items), "item")]
         if items:
             parts.append(size(sum(one.bytes for one in items)))
-        running = sum(one.state == "running" for one in checks.values())
+        running = sum(one.id in checks and checks[one.id].state == "running" for one in items)
         if running:
             parts.append(f"{running} being checked")
         self.query_one("#items").border_title = Content(f" {look.dot} ".join(parts))

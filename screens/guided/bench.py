@@ -76,6 +76,7 @@ class Guided(Orders):
         self.run_worker(self._begin_guide(playbook), group="orders")
 
     async def _begin_guide(self, playbook: str) -> None:
+        await self.link.tried()
         try:
             answer = await self.link.call("playbook.start", {"playbook": playbook, "target": ""})
         except Fault as fault:

@@ -76,8 +76,8 @@ def _row(shown: Shown, place: int, width: int, look: Look) -> Line:
     glyph, word = state_of(step, here, look)
     text = f" {place + 1} {shown.title_of(step, look)}"
     line: Line = (glyph, (text, "strong" if here else "dim" if step.state == "todo" else ""))
-    if word and cells(line) + len(word) + 1 <= width:
-        line = (*line, (f" {word}", "dim"))
+    if word and cells(line) + len(word) + 3 <= width:
+        line = (*line, (f" {look.dot} {word}", "dim"))
     return fit_line(line, width, look)
 
 
@@ -243,8 +243,13 @@ def step_page(shown: Shown, place: int, held: Sequence[str], width: int, look: L
         if held:
             out += prose("off meanwhile", f" {look.dot} ".join(held), width, look, "dim")
     if place == shown.place:
-        out += [(), next_line(shown.next_key, look)]
-    return [*out, *_recorded(found, width, look)]
+        out += [(), *_next_lines(shown.next_key, width, look)]
+    return _within([*out, *_recorded(found, width, look)], width, look)
+
+
+def _within(lines: Sequence[Line], width: int, look: Look) -> list[Line]:
+    """Headings are cut; everything else is wrapped already."""
+    return [fit_line(line, width, look) if cells(line) > width else line for line in lines]
 
 
 def _recorded(step: GuideStep, width: int, look: Look) -> list[Line]:
@@ -290,7 +295,7 @@ def run_page(shown: Shown, width: int, look: Look) -> list[Line]:
             out += [
                 ((_INDENT, ""), (piece, "")) for piece in wrap(look.clean(step.note, 4000), max(20, width - 4))
             ]
-    return [fit_line(line, width, look) if cells(line) > width else line for line in out]
+    return _within(out, width, look)
 
 
 def playbook_page(edition: Edition, width: int, look: Look) -> list[Line]:
@@ -311,7 +316,7 @@ def playbook_page(edition: Edition, width: int, look: Look) -> list[Line]:
         for part in (step.text, unbuilt(step), f"Not: {step.dont}" if step.dont else "", f"Why: {step.why}"):
             if part:
                 out += [((_INDENT, ""), (piece, "")) for piece in wrap(look.clean(part, _CAP), max(20, width - 4))]
-    return out
+    return _within(out, width, look)
 
 
 def preconditions(book: Playbook, met: Sequence[bool | None], width: int, look: Look) -> list[Line]:

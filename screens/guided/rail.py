@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, cast
 
+from rich.cells import cell_len
 from textual.app import App
 from textual.content import Content
 
 from screens.guided.follow import Follower
 from screens.guided.lines import rail, strip
-from screens.present.cells import Line, fit_line
+from screens.present.cells import Line, fit, fit_line
+from screens.widgets.edges import set_title
 from screens.widgets.line_view import LinesView
 
 if TYPE_CHECKING:
@@ -33,9 +35,9 @@ class GuideRail(LinesView):
         shown = follower.shown
         if shown is None or not size.width:
             return
-        title = f"Guided: {self.look.clean(shown.run.title, 40)}"
-        if str(self._border_title or "") != title:
-            self.border_title = Content(title)
+        title = f"Guided: {self.look.clean(shown.run.title, 60)}"
+        room = size.width - 4  # Textual would cut it with an ellipsis of its own
+        set_title(self, Content(fit(title, room, self.look) if cell_len(title) > room else title))
         more = follower.key("guide.more")
         self.show(rail(shown, size.width, size.height, self.look, more))
 

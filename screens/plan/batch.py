@@ -25,7 +25,7 @@ from screens.plan.targets import BatchTarget
 from screens.present import approval, batch, plans
 from screens.present.amounts import plural
 from screens.present.batch import Draft
-from screens.present.cells import Line, wrap
+from screens.present.cells import Line, Span, wrap
 from screens.present.look import Look
 from screens.present.shelf import AccountKey
 from screens.widgets.line_view import LinesView
@@ -74,7 +74,7 @@ class BatchScreen(ApprovalScreen[tuple[str, ...] | None]):
         super().__init__()
         self._drafts = {one.target: Draft(one) for one in targets}
         self._busy = ""
-        self._said: Sequence[tuple[str, str]] = ()  # (text, tone) of what happened to the last approval
+        self._said: Sequence[Span] = ()  # what came of the last approval
         self._free: int | None = None
         self._ids: tuple[str, ...] = ()
         self._turn = 0
@@ -136,6 +136,8 @@ class BatchScreen(ApprovalScreen[tuple[str, ...] | None]):
         self._name_place()
 
     def _name_place(self) -> None:
+        if not self.is_attached or not self.query(RowList):
+            return  # it is being taken down
         rows = self.query_one("#rows", RowList)
         key, _ = self.bench.registry.hint("list.open")
         place = f"{rows.cursor + 1}/{len(rows.source)}" if rows.cursor is not None else ""
@@ -144,24 +146,10 @@ class BatchScreen(ApprovalScreen[tuple[str, ...] | None]):
 
     def _news(self, width: int) -> list[Line]:
         """What is in the way of all of them, or came of the last try to approve them."""
-        said = list(self._said)
+        said, key = self._said, self.bench.registry.hint("plan.drop")[0] or ":drop"
         if len(self._drafts) > MOST:
-            more = len(self._drafts) - MOST
-            key = self.bench.registry.hint("plan.drop")[0] or ":drop"
-            said.append((f"{len(self._drafts)} targets are more than one batch takes: {MOST} at most.", "need"))
-            said.append(
-                (
-                    f"Nothing was planned. Leave out {more} with {key}, or go back and mark fewer: an instance "
-                    "instead of each of its disks, or one account after the other.",
-                    "",
-                )
-            )
-        out: list[Line] = []
-        for text, tone in said:
-            mark = f"{self.look.warn} " if tone else "  "
-            pieces = wrap(self.look.clean(text, 2000), max(20, width - 4))
-            out += [((f" {mark if row == 0 else '  '}{piece}", tone),) for row, piece in enumerate(pieces)]
-        return [*out, ()] if out else []
+            said = batch.too_many(len(self._drafts), MOST, key)
+        return batch.news(said, width, self.look)
 
     def doing(self) -> str:
         if self._busy != "planning":
@@ -354,7 +342,7 @@ class BatchScreen(ApprovalScreen[tuple[str, ...] | None]):
         if changed:
             crumbs = ", ".join(self.look.clean(self._drafts[key].target.crumb) for key in changed)
             self._said = (
-                (f"Nothing was started: {fault.message}", "need"),
+                (batch.led("Nothing was started", fault.message), "need"),
                 (f"Planned again: {crumbs}. Read what is new there, then approve once more.", ""),
             )
             self._plan_anew(changed)
@@ -366,7 +354,7 @@ class BatchScreen(ApprovalScreen[tuple[str, ...] | None]):
             )
         else:
             lead, todo = "Nothing was started", fault.next
-        self._said = ((f"{lead}: {fault.message}", "bad"), *(((todo, ""),) if todo else ()))
+        self._said = ((batch.led(lead, fault.message), "bad"), *(((todo, ""),) if todo else ()))
         self._changed()
 
     def _take(self, answer: BatchAnswer, approved: Sequence[Draft]) -> None:

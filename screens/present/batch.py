@@ -108,9 +108,10 @@ def target_line(one: Draft, names: Mapping[AccountKey, str], width: int, look: L
         started = f"started as {look.clean(one.acquisition, 24)}"
         text = {"planning": "planning", "started": started}.get(one.state, "waits to be planned")
         tail = tone
-    name, rest = share(width - 3, [_KIND], [2, 5])
+    before = _sizes(width)[0]  # the columns stand under their titles, as far as they are said
+    rest = max(8, width - 3 - before - _KIND - 2)
     shown = columns(
-        [(((crumb, "strong"),), name), (((one.target.kind, ""),), _KIND), (((text, tail),), rest)], look
+        [(((crumb, "strong"),), before), (((one.target.kind, ""),), _KIND), (((text, tail),), rest)], look
     )
     return ((f" {mark} ", tone), *shown)
 
@@ -118,16 +119,21 @@ def target_line(one: Draft, names: Mapping[AccountKey, str], width: int, look: L
 def _columns(
     mark: str, parts: Sequence[Span], account: Span, native: Span, width: int, look: Look, tone: str = ""
 ) -> Line:
+    name, where, ident = _sizes(width)
+    sizes = [name, _KIND, _ROUTE, _SIZE, _EFFECT, _TIME, _WARNED, where, ident]
+    return (
+        (f" {mark or ' '} ", tone),
+        *columns([((span,), room) for span, room in zip((*parts, account, native), sizes, strict=True)], look),
+    )
+
+
+def _sizes(width: int) -> tuple[int, int, int]:
+    """Cells of the name, the account and the id; the last two are 0 on a narrow screen."""
     fixed = [_KIND, _ROUTE, _SIZE, _EFFECT, _TIME, _WARNED]
     if width < _WIDE:
-        sizes = [*share(width - 3, fixed, [1]), *fixed]
-        shown = list(zip(parts, sizes, strict=True))
-    else:
-        name, where, ident = share(width - 3, fixed, [4, 3, 4])
-        shown = [
-            (parts[0], name), (account, where), (native, ident), *zip(parts[1:], fixed, strict=True),
-        ]  # fmt: skip
-    return ((f" {mark or ' '} ", tone), *columns([((span,), room) for span, room in shown], look))
+        return share(width - 3, fixed, [1])[0], 0, 0
+    name, where, ident = share(width - 3, fixed, [4, 3, 4])
+    return name, where, ident
 
 
 # All of them together
@@ -291,6 +297,34 @@ def _marked(text: str, mark: str, tone: str, width: int) -> list[Line]:
 
 def _listed(crumbs: Sequence[str]) -> str:
     return crumbs[0] if len(crumbs) == 1 else f"{', '.join(crumbs[:-1])} and {crumbs[-1]}"
+
+
+# What is in the way
+
+
+def too_many(count: int, most: int, key: str) -> list[Span]:
+    """Why nothing is planned, and what to do; ``key`` leaves a target out."""
+    return [
+        (f"{count} targets are more than one batch takes: {most} at most.", "need"),
+        (
+            f"Nothing was planned. Leave out {count - most} with {key}, or go back and mark fewer: an instance "
+            "instead of each of its disks, or one account after the other.",
+            "",
+        ),
+    ]
+
+
+def led(lead: str, message: str) -> str:
+    """A message after what it means, unless it says so itself."""
+    return message if message.lower().startswith(lead.lower()) else f"{lead}: {message}"
+
+
+def news(said: Sequence[Span], width: int, look: Look) -> list[Line]:
+    """Each text whole, marked where it has a tone; then an empty line."""
+    out: list[Line] = []
+    for text, tone in said:
+        out += _marked(look.clean(text, 2000), look.warn if tone else " ", tone, width)
+    return [*out, ()] if out else []
 
 
 # Before it is approved

@@ -70,7 +70,7 @@ def partner_lines(row: EventRow, partner: EventRow | None, width: int, look: Loo
     if row.phase == "intent":
         if partner is None:
             return [
-                (("outcome      ", "head"), (f"{look.wait} none yet: it is under way, or was interrupted", "wait"))
+                (("outcome     ", "head"), (f"{look.wait} none yet: it is under way, or was interrupted", "wait"))
             ]
         label = "outcome"
     elif partner is not None:
@@ -80,11 +80,11 @@ def partner_lines(row: EventRow, partner: EventRow | None, width: int, look: Loo
     glyph, word, tone = _PHASES.get(partner.phase, ("dot", look.clean(partner.phase), ""))
     lead = f"line {partner.line:,}  "
     state = f"{getattr(look, glyph)} {word}"
-    room = max(20, width - 13)
+    room = max(20, width - 12)
     said = wrap(f"{time_of_day(partner.ts)}  {look.clean(partner.summary, 2000)}", room)
     return [
-        ((f"{label:<13}", "head"), (lead, "strong"), (state, tone)),
-        *((((" " * 13), ""), (piece, "")) for piece in said),
+        ((f"{label:<12}", "head"), (lead, "strong"), (state, tone)),
+        *((((" " * 12), ""), (piece, "")) for piece in said),
     ]
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
+
 from screens.present.cells import Line, wrap
 from screens.present.look import Look
 
@@ -12,7 +14,7 @@ if TYPE_CHECKING:
     from app.client.proof import EventProof, SignatureProof
 
 _Fact = Callable[[str, str, str], None]  # label, text, tone
-_LABEL = 13
+_LABEL = 12  # a SHA-256 beside it fits into the page of an 80-column terminal
 _MARKS = {"done": "done", "bad": "failed", "need": "warn", "wait": "wait", "dim": "none"}
 
 
@@ -33,8 +35,11 @@ def proof_lines(proof: EventProof | None, width: int, look: Look) -> list[Line]:
         fact("proof", f"not to be had: {look.clean(proof.problem, 400)}", "bad")
         return out
     if proof.holds:
-        head = "this line holds, as far as was looked"
-        out.append(((f"{look.done} {head}", "done"), (" (custody/events.jsonl, read by these screens)", "dim")))
+        from_where = f" {look.dot} read by these screens from custody/events.jsonl"
+        room = cell_len(from_where) + 40 <= width
+        out.append(
+            ((f"{look.done} this line holds, as far as was looked", "done"), (from_where if room else "", "dim"))
+        )
     else:
         out.append(((f"{look.failed} this line does not hold", "bad"),))
     if proof.fragment:
@@ -83,13 +88,16 @@ def _signature(one: SignatureProof, look: Look) -> tuple[str, str]:
 
 
 def _fragment(proof: EventProof, fact: _Fact, look: Look) -> None:
-    fact("no event", f"the line {look.clean(proof.fragment, 300)}", "need" if proof.declared else "bad")
+    if proof.declared or not proof.signatures:
+        fact("no event", f"the line {look.clean(proof.fragment, 300)}", "need" if proof.declared else "bad")
     for one in proof.signatures:
         fact("signature", *_signature(one, look))
     if proof.declared:
         fact("", f"declared by line {proof.declared:,}, with this length and hash: an interrupted write", "done")
+    elif proof.awaited and not proof.signatures:
+        fact("", "no event stands after it yet that could declare it an interrupted write", "need")
     else:
-        fact("", "no log.recovered event declares it so: it was changed after it was written", "bad")
+        fact("", "no event declares it an interrupted write: it was changed after it was written", "bad")
 
 
 def _checkpoint(proof: EventProof, fact: _Fact, look: Look) -> None:

@@ -109,6 +109,8 @@ class ResourcesPane(Pane):
         facts = self.bench.snapshot.inventory
         if facts.file != self._file:  # its rows have other numbers
             self._file = facts.file
+            if self.marks:
+                self.bench.say("The inventory was read anew: all marks are dropped.", "warning")
             self.marks.clear()
             self._known.clear()
         found = self.filter()
@@ -141,14 +143,17 @@ class ResourcesPane(Pane):
     async def _select(self, wanted: object, query: Query) -> None:
         reader = self.bench.reader
         selection = await reader.select(query)
-        if selection is None or wanted != self._wanted:
+        if selection is None or wanted != self._wanted or not self.query(RowList):
+            return
+        if not selection.known and self.bench.snapshot.inventory.total:
+            self._wanted = None  # what is shown stays; the next change asks again
             return
         source = ResourceRows(
             selection, self._known, self.marks, self._ask, self.bench.shelf, self.scope is not None, self.look
         )
         pages = sorted({*source.around(0), *source.around(self._cursor_in(selection))})
         found = await reader.rows(source.numbers(pages))
-        if wanted != self._wanted:
+        if wanted != self._wanted or not self.query(RowList):  # the screens may be gone meanwhile
             return
         source.put(pages, found)
         self._source = source
@@ -174,7 +179,7 @@ class ResourcesPane(Pane):
 
     async def _load(self, source: ResourceRows, page: int) -> None:
         found = await self.bench.reader.rows(source.numbers([page]))
-        if source.put([page], found) and source is self._source:
+        if source.put([page], found) and source is self._source and self.query(RowList):
             self.rows.repaint()
 
     # The title, and the titles of the columns
@@ -185,7 +190,7 @@ class ResourcesPane(Pane):
         if self.scope is not None:
             eligible, total = facts.accounts.get(self.scope, (0, 0))
         filtered = bool(self.text or self.eligible_only)
-        numbers = f"{count(source.selection.hits)} of {count(total)}" if filtered and source else (
+        numbers = f"{count(source.selection.hits)} of {count(total)}" if filtered and source is not None else (
             f"{count(total)}, {count(eligible)} eligible" if total else "")  # fmt: skip
         view = self.query_one("#columns", LinesView)
         widths = present.widths(view.inner or self.size.width, one_account=self.scope is not None)
@@ -246,6 +251,8 @@ class ResourcesPane(Pane):
 
     async def _mark_all(self, query: Query) -> None:
         found = await self.bench.reader.markable(query)
+        if not self.query(RowList):
+            return
         if not found:
             self.bench.say("Nothing that matches may be acquired.", "warning")
             return

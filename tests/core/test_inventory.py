@@ -333,6 +333,13 @@ def test_a_read_model_of_an_earlier_version_is_made_anew(tmp_path: Path) -> None
     again.close()
 
 
+def test_what_cannot_be_read_is_empty_and_says_so(tmp_path: Path) -> None:
+    inventory = Inventory(Feed(tmp_path / "case.sqlite"))
+    selection = inventory.select(Query(marks=frozenset({7})))
+    assert len(selection) == 0 and not selection.known and selection.marks == {7}  # no mark is lost by it
+    assert inventory.rows([7]) == {} and list(inventory.every()) == [] and inventory.families([7]) == ([], [])
+
+
 def test_a_file_made_anew_has_another_name(tmp_path: Path) -> None:
     made = []
     for name in ("a", "b"):

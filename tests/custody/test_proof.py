@@ -274,6 +274,7 @@ def test_fragments(tmp_path: Path, signer: Signer) -> None:
     case.edit(2, lambda data: data[:-5] + b"torn\n")
     found = case.proof(2)
     assert found.declared is None and not found.holds and found.differs == ("the whole text",)
+    assert not found.awaited
 
 
 def test_screens_that_show_something_else_are_told_apart_from_the_record(told_case: Told) -> None:
@@ -310,7 +311,7 @@ def test_hostile_lines_raise_nothing(told_case: Told, line: bytes) -> None:
     told_case.notes(2)
     with told_case.log.open("ab") as out:
         out.write(line + b"\n")
-    assert told_case.proof(4).fragment
+    assert told_case.proof(4).fragment and told_case.proof(4).awaited
     assert told_case.proof(3).holds
 
 

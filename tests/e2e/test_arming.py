@@ -18,6 +18,7 @@ from app.model.view import AgentFacts
 from tests.e2e.cloud import Cloud
 from tests.e2e.conftest import NewCase
 from tests.e2e.runner import Case, Jumpbag
+from tests.e2e.terminal import Terminal
 from tests.e2e.waiting import until
 
 
@@ -198,6 +199,17 @@ async def test_who_may_open_one(case: Case, sit: Sit) -> None:
     assert case.events("session.arm") == case.events("session.disarm") == []
 
 
+def test_the_screens_are_opened_as_one_of_the_roster(case: Case, jumpbag: Jumpbag) -> None:
+    refused = jumpbag(str(case.path), "--examiner", "ex-99")
+    assert refused.code == 2 and "'ex-99' is not an examiner of this case" in refused.err
+    assert "ex-07, ex-11" in refused.err and not case.events("session.attach")
+    with Terminal(jumpbag, str(case.path), "--examiner", "ex-11") as terminal:
+        until("the screen is attached", lambda: case.events("session.attach"), within=20)
+        terminal.type("q")
+        terminal.reap()
+    assert [body["actor"]["id"] for body in case.events("session.attach")] == ["ex-11"]
+
+
 async def test_the_agent_that_stops_closes_it_first(case: Case, sit: Sit) -> None:
     async with sit("ex-11") as session:
         await session("session.arm")
@@ -342,13 +354,12 @@ async def test_taking_back_needs_no_window(case: Case, cloud: Cloud, sit: Sit) -
     sound(case)
 
 
-@pytest.mark.parametrize(("skew", "said"), [(1000, "ahead of"), (-1000, "behind")])
+@pytest.mark.parametrize(("skew", "said"), [(1000, "ahead"), (-1000, "behind")])
 def test_a_clock_that_is_wrong_is_measured_and_said(case: Case, cloud: Cloud, skew: int, said: str) -> None:
     cloud.faults(clock_skew_s=skew)
     error = case.run("accounts").refused(4)
-    assert (
-        f"AWS refuses the time of the request: its clock is {abs(skew)} s {said} this host's" in error["message"]
-    )
+    assert "AWS refuses the time of the request: its clock is " in error["message"]
+    assert f" s {said} [" in error["message"]
     assert error["next"].startswith("set the clock of this host")
     measured = facts(case).skew_s
     assert measured is not None and abs(measured - skew) <= 1

@@ -76,6 +76,10 @@ def test_what_may_not_be_deleted_does_not_keep_the_evidence_hostage(field: Field
     acq = started(case)
     row = case.reached(acq, "failed", within=60)
     assert row.error and "sealed: E-0001" in row.error and "ec2:DeleteSnapshot" in row.error
+    assert row.step.startswith("Delete") and row.step in row.error, "the step that could not be done is named"
+    case.stop()
+    shown = case.acquisitions()[acq]
+    assert (shown["state"], shown["step"]) == ("failed", row.step)
     assert case.image_sha256() == padded_sha256(field.image, GIB)
     assert len(loose(field, case)) == 1
     field.cloud.well()

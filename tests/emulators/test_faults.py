@@ -6,6 +6,7 @@ import base64
 import hashlib
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any
 
 import pytest
@@ -152,6 +153,27 @@ def test_a_block_may_be_cut_off(serve: Serve) -> None:
             ebs.get_snapshot_block(
                 SnapshotId=snapshot, BlockIndex=block["BlockIndex"], BlockToken=block["BlockToken"]
             )["BlockData"].read()
+
+
+@pytest.mark.parametrize(("skew", "said"), [(1200, "Signature expired: "), (-1200, "Signature not yet current: ")])
+def test_a_clock_that_is_apart_refuses_what_is_signed_by_another(serve: Serve, skew: int, said: str) -> None:
+    clients = serve(faults={"clock_skew_s": skew})
+    for service, operation, code in (
+        ("sts", "get_caller_identity", "SignatureDoesNotMatch"),
+        ("organizations", "list_roots", "InvalidSignatureException"),
+    ):
+        error = refused(getattr(clients(service), operation))
+        assert error["Code"] == code and error["Message"].startswith(said)
+    assert refused(clients("ec2").describe_volumes)["Code"] == "RequestExpired"
+
+
+def test_a_clock_that_is_a_little_apart_says_so(serve: Serve) -> None:
+    clients = serve(faults={"clock_skew_s": 600})
+    answer = clients.assume()
+    there = parsedate_to_datetime(answer["ResponseMetadata"]["HTTPHeaders"]["date"])
+    assert timedelta(seconds=590) < there - datetime.now(UTC) < timedelta(seconds=610)
+    ends = answer["Credentials"]["Expiration"] - datetime.now(UTC)
+    assert timedelta(seconds=590) < ends % timedelta(seconds=900) < timedelta(seconds=610)
 
 
 def test_faults_are_switched_while_running(serve: Serve) -> None:

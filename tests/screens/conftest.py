@@ -17,10 +17,11 @@ from textual.widgets import Input
 
 import screens.root
 from app.case.readmodel import ReadModel
+from app.guided.load import Sources
 from screens.command.catalogue import DEFAULT
 from screens.command.registry import Registry
 from screens.present.look import UNICODE, Look
-from screens.root import Workbench
+from screens.root import NO_SOURCES, Workbench
 from screens.workbench.resource_rows import ResourceRows
 from tests.screens.fakes import FixedClock, ScriptedCommands
 from tests.screens.seed import seed
@@ -121,6 +122,7 @@ async def desk_on(
     connect: Callable[[], Any] | None = None,
     theme: str = "jumpbag-dark",
     registry: Registry = DEFAULT,
+    sources: Sources = NO_SOURCES,
 ) -> AsyncIterator[Desk]:
     sqlite = folder / "case.sqlite"
     model = fill(sqlite)
@@ -131,7 +133,15 @@ async def desk_on(
         return scripted
 
     app = Workbench(
-        folder, sqlite, connect or hand_over, "ex-07", clock=clock, look=look, theme=theme, registry=registry
+        folder,
+        sqlite,
+        connect or hand_over,
+        "ex-07",
+        clock=clock,
+        look=look,
+        theme=theme,
+        registry=registry,
+        sources=sources,
     )
     async with app.run_test(size=size, notifications=True) as pilot:
         desk = Desk(app, pilot, scripted, clock, model)

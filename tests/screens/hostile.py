@@ -56,8 +56,12 @@ def seed_hostile(path: Path) -> ReadModel:
     facts(model, NOW)
     case: Any = msgspec.structs.replace
     with model.batch():
-        armed = {"armed_until": stamp(NOW + timedelta(minutes=15)), "armed_by": attack(1)}
-        model.fact("agent", AgentFacts(state="detached", beat=stamp(NOW), problem=attack(0) + attack(3), **armed))
+        until = stamp(NOW + timedelta(minutes=15))
+        problem = attack(0) + attack(3)
+        agent = AgentFacts(
+            state="detached", beat=stamp(NOW), problem=problem, armed_until=until, armed_by=attack(1)
+        )
+        model.fact("agent", agent)
         model.fact("custody", CustodyFacts(events=40, lines=41))
         model.accounts(
             case(one, name=attack(n), path=attack(n + 1) if one.path else "", reason=one.reason and attack(n))

@@ -76,6 +76,14 @@ class Terminal:
         os.close(self._master)
         self._master = -1
 
+    def end(self, seconds: float = 20) -> int:
+        """Read what is still written, until the child has ended; its exit code."""
+        deadline = time.monotonic() + seconds
+        while self._read(0.1):
+            if time.monotonic() > deadline:
+                raise AssertionError(f"it did not end:\n{self._since[-4000:]!r}")
+        return self.wait(seconds)
+
     def wait(self, seconds: float = 20) -> int:
         return self.process.wait(seconds)
 

@@ -175,12 +175,12 @@ async def test_tab_goes_between_steps_and_custody_and_enter_opens_a_line(
     async with desk(size=size) as d:
         screen = await open_page(d)
         lines, shown = screen.query_one(TailList), screen.query_one("#steps", PageLines)
-        assert d.app.focused is lines
+        assert lines.has_focus
         await d.press("tab")
-        assert d.app.focused is shown
+        assert shown.has_focus
         await d.press("shift+tab")
-        assert d.app.focused is lines
-        assert "held" not in str(lines.border_title)
+        assert lines.has_focus
+        assert "follows" in str(lines.border_title)
         await d.press("k", "k")
         assert "held, 2 below" in str(lines.border_title)
         top, current = lines.scroll_offset.y, lines.current
@@ -188,7 +188,7 @@ async def test_tab_goes_between_steps_and_custody_and_enter_opens_a_line(
         await d.until(lambda: "held, 3 below" in str(lines.border_title))
         assert (lines.scroll_offset.y, lines.current) == (top, current)
         await d.press("G")
-        assert lines.current == "215" and "held" not in str(lines.border_title)
+        assert lines.current == "215" and "follows" in str(lines.border_title)
         await d.press("enter")
         await d.sees("line 215", "plan.approve")
         await d.press("escape")
@@ -245,3 +245,15 @@ async def test_the_pane_is_filtered_and_says_how_many(desk: OpenDesk, size: tupl
         await d.sees("0 of 5", "nothing matches; Esc clears the filter")
         d.app.workbench.acquisitions.clear_filter()
         await d.sees("A-0004")
+
+
+async def test_its_evidence_is_that_alone(desk: OpenDesk) -> None:
+    async with desk(fill=seed_instance) as d:
+        await open_page(d, "A-0010")
+        await d.press("E")
+        await d.sees("Evidence of A-0010 · 2 items", "E-0010", "E-0011")
+        assert "E-0005" not in d.text
+        await d.press("escape")
+        assert isinstance(d.app.screen, AcquisitionScreen)
+        await d.press("escape", "E")
+        await d.sees("Evidence · 3 items", "E-0005")

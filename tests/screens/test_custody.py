@@ -147,7 +147,7 @@ async def test_new_lines_that_match_come_at_the_tail(desk: OpenDesk) -> None:
         grow(d, 225, 242)
         await d.until(lambda: "held at line 206, 2 new below" in title(d))
         await d.press("G")
-        await d.sees("Sharing refused: throttled")
+        await d.sees("Sharing refused")
         assert d.app.workbench.custody.rows.current == "242"
 
 
@@ -169,7 +169,7 @@ async def test_a_filter_keeps_the_place_and_clearing_it_too(desk: OpenDesk) -> N
 async def test_a_time_that_is_none_is_told(desk: OpenDesk) -> None:
     async with desk(size=(200, 50)) as d:
         await sift(d, "since=teatime op=lease")
-        assert "since= takes 13:00" in title(d) and len(shown(d)) == 47
+        assert "since= takes 13:00" in title(d) and len(shown(d)) == 48
 
 
 async def test_the_filter_is_typed_in_the_pane(desk: OpenDesk) -> None:

@@ -177,8 +177,8 @@ async def test_enter_opens_the_item_with_its_own_custody_lines(desk: OpenDesk) -
         await d.sees("E-0005 is sealed", "1 line")
         assert "E-0099" not in d.text and "3fa9" * 16 in hexdigits(detail(d))
         await d.press("tab", "enter")
-        await d.until(lambda: d.screen_name == "PageScreen", "the event")
-        assert "E-0005 is sealed" in d.text
+        await d.sees("line 215", "evidence.seal")
+        assert d.screen_name != "ItemScreen" and "E-0005 is sealed" in d.text
         await d.press("escape", "escape")
         assert d.screen_name == "EvidenceScreen"
 

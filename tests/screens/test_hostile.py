@@ -129,6 +129,13 @@ async def everywhere(d: Desk) -> list[str]:
         ["escape", "escape", "E"],
         ["j", "v"],
         ["enter", "G"],
+        ["escape", "escape", "2", "M", "a"],
+        ["j", "enter"],
+        ["escape", "pagedown"],
+        ["right", "enter"],
+        ["pagedown"],
+        ["escape", "escape", "3", "enter"],
+        ["tab", "G"],
     ):
         await d.press(*keys)
         seen.append(d.text)

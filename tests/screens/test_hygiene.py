@@ -5,13 +5,19 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
+import pytest
 from textual.binding import Binding
 
-from screens.keymap import BANNED, KEYS, SECTIONS, bindings
+from screens.cases.commands import CASES, REGISTRY
+from screens.command.catalogue import COMMANDS, bindings
+from screens.command.keymap import TOGETHER
+from screens.command.registry import BANNED, SECTIONS, Command
 from screens.theme import THEMES, choose_theme
 
+EVERY = (*COMMANDS, *CASES)
 SCREENS = Path(__file__).resolve().parents[2] / "screens"
 HEAVY = (
     "boto3",
@@ -31,7 +37,7 @@ HEAVY = (
 
 
 def test_the_ui_process_loads_no_sdk_and_no_engine() -> None:
-    code = "import sys, screens.root; print('\\n'.join(sys.modules))"
+    code = "import sys, screens.root, screens.cases.application; print('\\n'.join(sys.modules))"
     loaded = subprocess.run(
         [sys.executable, "-c", code], cwd=SCREENS.parent, check=True, capture_output=True, text=True, timeout=60
     ).stdout.split()
@@ -41,18 +47,43 @@ def test_the_ui_process_loads_no_sdk_and_no_engine() -> None:
 
 
 def test_no_default_key_belongs_to_tmux_or_flow_control() -> None:
-    for key in KEYS:
-        for one in key.keys.split(","):
-            assert one not in BANNED and "alt+" not in one, key
-            assert not re.fullmatch(r"ctrl\+[a-z]", one), f"{key}: no Ctrl+letter for anything"
+    for command in EVERY:
+        for key in command.keys.split(","):
+            assert key not in BANNED and "alt+" not in key, command.id
+            assert not (command.writes and key.startswith("ctrl+")), (
+                f"{command.id}: no Ctrl+letter for what writes"
+            )
 
 
-def test_each_section_binds_a_key_once() -> None:
-    for section in SECTIONS:
-        taken = [one for key in KEYS if key.section == section for one in key.keys.split(",")]
-        assert len(taken) == len(set(taken)), section
-    assert all(isinstance(one, Binding) for one in bindings(*SECTIONS))
-    assert {key.section for key in KEYS} == set(SECTIONS)
+def test_a_key_that_moves_writes_nothing() -> None:
+    moving = {key for one in EVERY if one.section == "lists" for key in one.keys.split(",")}
+    assert not [one.id for one in EVERY if one.writes and moving & set(one.keys.split(","))]
+
+
+@pytest.mark.parametrize("commands", [COMMANDS, REGISTRY.commands], ids=["a case", "before a case"])
+def test_commands_have_ids_and_words_of_their_own(commands: Sequence[Command]) -> None:
+    ids = [command.id for command in commands]
+    words = [word for command in commands for word in command.names]
+    assert len(ids) == len(set(ids)) and len(words) == len(set(words))
+    for command in commands:
+        assert not command.takes or command.names, f"{command.id} takes an argument, so it needs a word"
+        assert command.keys or command.names, f"{command.id} can be reached by nothing"
+
+
+def test_what_is_in_force_together_binds_a_key_once() -> None:
+    """But for "everywhere": a page of its own may have another meaning for one of those keys."""
+    pages = [tuple(section for section in group if section != "everywhere") for group in TOGETHER]
+    for together in (
+        *pages,
+        ("everywhere", "back", "lists"),
+        ("everywhere", "panes", "lists"),
+        ("cases", "lists"),
+    ):
+        commands = REGISTRY.commands if "cases" in together else COMMANDS
+        taken = [key for one in commands if one.section in together for key in one.keys.split(",") if key]
+        assert len(taken) == len(set(taken)), (together, sorted(key for key in taken if taken.count(key) > 1))
+    assert {command.section for command in COMMANDS} <= set(SECTIONS)
+    assert all(isinstance(one, Binding) and one.id for one in bindings(*SECTIONS))
 
 
 def test_colours_stand_in_the_themes_alone() -> None:

@@ -83,7 +83,11 @@ async def test_what_shares_and_destroys_needs_the_gravest_word(desk: OpenDesk) -
         d.app.screen.query_one("#word").focus()
         await d.pilot.pause()
         await d.type("DESTROY")
-        await d.press("enter", "enter")
+        await d.sees("That is the word. Enter goes to the button, Enter again confirms.")
+        assert d.app.screen.query_one("#yes", Button).has_class("-ready")
+        await d.press("enter")
+        assert d.commands.called("acquire") == [] and d.app.screen.query_one("#yes").has_focus
+        await d.press("enter")
         assert d.commands.called("acquire") == [
             {
                 "kind": "disk",
@@ -236,7 +240,7 @@ async def test_what_the_plan_did_not_make_is_destroyed_for_a_reason_only(desk: O
     async with desk(commands=ScriptedCommands(plan=answer)) as d:
         await open_plan(d)
         await d.press("right", "enter")
-        await d.sees("custody needs")
+        await d.sees("This destroys what the plan did not")
         assert d.screen_name == "PlanScreen" and d.app.focused is d.app.screen.query_one("#reason")
         await d.type("court order 7")
         await d.press("enter", "right", "enter")

@@ -133,7 +133,7 @@ COLOURS = {"truecolour": "jumpbag-dark", "256": "jumpbag-256", "mono": "jumpbag-
 
 
 def matrix() -> Iterator[tuple[str, str, tuple[int, int]]]:
-    """Every screen at each size in truecolour, and at the middle one in the other colours; the workbench in all."""
+    """Every screen at each size in truecolour and at the middle one in other colours; the workbench in all."""
     for name in SCREENS:
         for colours in COLOURS:
             for size in SIZES:

@@ -2,43 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
 import tomllib
-from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from providers.emulators.range import DEFAULT_SCENARIO
+from tests.terminal.homes import JUMPBAG, case_of, verb
 from tests.terminal.tmux import Terminal, environment
-
-JUMPBAG = str(Path(sys.executable).parent / "jumpbag")
-
-
-@pytest.fixture
-def home(tmp_path: Path) -> Iterator[Path]:
-    yield tmp_path
-    ready = tmp_path / ".local/state/jumpbag/demo/ready.json"
-    for case in (tmp_path / ".local/state/jumpbag/demo/cases").glob("*"):
-        verb(tmp_path, "agent", "stop", str(case))
-    if ready.exists():
-        subprocess.run(["kill", str(json.loads(ready.read_text())["pid"])], capture_output=True, check=False)
-
-
-def verb(home: Path, *arguments: str) -> tuple[int, Any]:
-    """A verb's exit code and JSON."""
-    done = subprocess.run(
-        [JUMPBAG, *arguments, "--json"], env=environment(home), capture_output=True, text=True, check=False
-    )
-    assert "Traceback" not in done.stdout + done.stderr
-    return done.returncode, json.loads(done.stdout)
-
-
-def case_of(home: Path) -> str:
-    return str(next((home / ".local/state/jumpbag/demo/cases").iterdir()))
 
 
 def everything() -> int:
@@ -62,6 +33,15 @@ def to_the_plan(screen: Terminal, instance: str) -> None:
     screen.until("ec2:CreateSnapshot", "Approve")
 
 
+def approve(screen: Terminal) -> None:
+    """Open the write window from the plan, then approve it."""
+    screen.keys("w")
+    screen.until("Open a write window")
+    screen.keys("Enter", "Enter")
+    screen.until("ARMED", "[ Approve ]")
+    screen.keys("Right", "Enter")
+
+
 @pytest.mark.parametrize(
     ("columns", "lines"),
     [(132, 40), pytest.param(80, 24, marks=pytest.mark.slow), pytest.param(200, 50, marks=pytest.mark.slow)],
@@ -69,7 +49,7 @@ def to_the_plan(screen: Terminal, instance: str) -> None:
 def test_a_disk_is_acquired_by_keyboard_alone(home: Path, columns: int, lines: int) -> None:
     with Terminal([JUMPBAG, "demo"], environment(home), columns, lines) as screen:
         to_the_plan(screen, "web-01")
-        screen.keys("Tab", "Enter")
+        approve(screen)
         screen.until("A-0001", "running")
         screen.until("sealed", "E-0001", seconds=90)
         screen.keys("4")
@@ -86,7 +66,7 @@ def test_a_disk_is_acquired_by_keyboard_alone(home: Path, columns: int, lines: i
 def test_leaving_goes_on_and_coming_back_finds_it(home: Path) -> None:
     with Terminal([JUMPBAG, "demo"], environment(home), 100, 30) as screen:
         to_the_plan(screen, "web-01")
-        screen.keys("Tab", "Enter")
+        approve(screen)
         screen.until("A-0001", "running")
         screen.keys("q")
         said = screen.until("EXIT=0")
@@ -116,7 +96,7 @@ def test_an_untagged_disk_is_refused_in_words_and_nothing_happens(home: Path) ->
 def test_a_cancel_needs_its_word(home: Path) -> None:
     with Terminal([JUMPBAG, "demo"], environment(home), 132, 40) as screen:
         to_the_plan(screen, "web-01")
-        screen.keys("Tab", "Enter")
+        approve(screen)
         screen.until("A-0001", "running")
         screen.keys("3", "p")
         screen.until("paused")

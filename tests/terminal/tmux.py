@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import subprocess
 import time
@@ -45,10 +46,14 @@ class Terminal:
 
     def until(self, *wanted: str, seconds: float = 30.0) -> str:
         """The screen once it shows all of that; the last screen is in the failure."""
+        return self.until_like(*map(re.escape, wanted), seconds=seconds)
+
+    def until_like(self, *wanted: str, seconds: float = 30.0) -> str:
+        """The same with regular expressions."""
         end = time.monotonic() + seconds
         while True:
             seen = self.screen()
-            if all(text in seen for text in wanted):
+            if all(re.search(text, seen) for text in wanted):
                 return seen
             assert time.monotonic() < end, f"never saw {wanted} in:\n{seen}"
             time.sleep(0.1)

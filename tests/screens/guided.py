@@ -1,0 +1,113 @@
+"""An agent's side of playbooks: it answers as the agent does, and writes the runs into the read model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from app.case.readmodel import ReadModel
+from app.clock import stamp_us
+from app.guided.load import load
+from app.model.view import GuideRun, GuideStep
+from tests.screens.fakes import ScriptedCommands
+from tests.screens.seed import NOW, seed
+
+ME, OTHER = "ex-07", "ex-09"
+INSTANCE = "compromised-instance"
+
+
+class Office:
+    """Runs by id. Give :meth:`fill` and :attr:`commands` to a desk."""
+
+    def __init__(
+        self,
+        *runs: GuideRun,
+        directory: Path | None = None,
+        fill: Callable[[Path], ReadModel] = seed,
+        **answers: Any,
+    ) -> None:
+        self.library = load([directory] if directory else [])
+        self.runs = {run.id: run for run in runs}
+        self.commands = ScriptedCommands(
+            **{
+                "playbook_start": self.start,
+                "playbook_step": self.step,
+                "playbook_target": self.target,
+                "playbook_takeover": self.takeover,
+                **answers,
+            }
+        )
+        self._fill = fill
+        self._model: ReadModel
+
+    def fill(self, path: Path) -> ReadModel:
+        """The seeded case, with the runs."""
+        self._model = self._fill(path)
+        for run in self.runs.values():
+            self._model.guide(run)
+        return self._model
+
+    def put(self, run: GuideRun) -> None:
+        self.runs[run.id] = run
+        self._model.guide(run)
+
+    def made(
+        self, playbook: str, *states: str, examiner: str = ME, ident: str = "G-0001", **more: Any
+    ) -> GuideRun:
+        """A run of that playbook whose first steps are in these states."""
+        edition = self.library.get(playbook)
+        steps = [GuideStep(id=step.id) for step in edition.playbook.steps]
+        for place, state in enumerate(states):
+            note = "" if state == "done" else f"note {place + 1}"
+            steps[place] = GuideStep(
+                id=steps[place].id,
+                state=state,  # type: ignore[arg-type]
+                by=examiner,
+                at=stamp_us(NOW),
+                note=note,
+            )
+        run = GuideRun(
+            id=ident,
+            playbook=playbook,
+            title=edition.playbook.title,
+            sha256=edition.sha256,
+            examiner=examiner,
+            started=stamp_us(NOW),
+            after=99,
+            steps=tuple(steps),
+        )
+        return msgspec.structs.replace(run, **more)
+
+    def with_run(self, playbook: str, *states: str, **more: Any) -> Office:
+        run = self.made(playbook, *states, **more)
+        self.runs[run.id] = run
+        return self
+
+    def start(self, params: dict[str, Any]) -> dict[str, Any]:
+        run = self.made(params["playbook"], ident=f"G-{len(self.runs) + 1:04d}", target=params["target"])
+        self.put(run)
+        return {"run": run.id}
+
+    def step(self, params: dict[str, Any]) -> dict[str, Any]:
+        run = self.runs[params["run"]]
+        made = GuideStep(
+            id=params["step"], state=params["state"], by=run.examiner, at=stamp_us(NOW), note=params["note"]
+        )
+        steps = tuple(made if one.id == made.id else one for one in run.steps)
+        self.put(msgspec.structs.replace(run, steps=steps))
+        return {name: params[name] for name in ("run", "step", "state")}
+
+    def target(self, params: dict[str, Any]) -> dict[str, Any]:
+        self.put(msgspec.structs.replace(self.runs[params["run"]], target=params["target"]))
+        return params
+
+    def takeover(self, params: dict[str, Any]) -> dict[str, Any]:
+        self.put(msgspec.structs.replace(self.runs[params["run"]], examiner=ME))
+        return {"run": params["run"], "examiner": ME}
+
+    def hand_to(self, run: str, examiner: str) -> None:
+        """Another examiner has taken it over."""
+        self.put(msgspec.structs.replace(self.runs[run], examiner=examiner))
