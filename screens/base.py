@@ -18,6 +18,7 @@ from app.faults import AgentGone, Fault
 from app.model.view import CaseSnapshot
 from screens.command.catalogue import bindings
 from screens.command.registry import Command
+from screens.guided.rail import GuideStrip
 from screens.present import leases
 from screens.present.acquisitions import nothing_lost
 from screens.present.cells import Line
@@ -86,6 +87,7 @@ class CaseScreen(Screen[Result]):
         yield ContextBar(look=self.look)
         yield CountdownList(look=self.look, classes="-none")
         yield Strips(look=self.look, classes="-none")
+        yield GuideStrip(look=self.look)
         yield from self.body()
         yield FooterLine(look=self.look)
         yield LinesView(look=self.look, id="tiny")
@@ -122,10 +124,15 @@ class CaseScreen(Screen[Result]):
         self.query_one(Strips).update_problems(
             problems(snapshot, bench.link.state, bench.link.fault, self.look, bench)
         )
+        self.show_strip()
         self.query_one(FooterLine).update_footer(
             (snapshot.case.id or bench.case_dir.name, *self.crumbs), self.hints
         )
         self.query_one("#tiny", LinesView).show([self._status_line()])
+
+    def show_strip(self) -> None:
+        """The present step of the playbook that is followed."""
+        self.query_one(GuideStrip).show_run(page=True)
 
     def action_back(self) -> None:
         self.dismiss()

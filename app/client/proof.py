@@ -66,9 +66,9 @@ class EventProof:
     signature is valid, by a key in force, the first by the log key. ``linked``: its ``prev`` is the hash of what
     stands before it (None for a fragment, which has none); ``followed`` the same of the next line, None where
     there is none or it is no event. ``fragment`` says why the line is no event, ``declared`` which event declares
-    it; ``awaited``: none does, and no event that could stands after it yet. ``malformed`` is what is wrong with its members. ``sha256`` covers the line with its line feed. ``tag``: it
-    is the witness tag of what this intent made. ``differs`` names what the read model shows otherwise, None where
-    it has no such line.
+    it; ``awaited``: none does, and no event that could stands after it yet. ``malformed`` is what is wrong with
+    its members. ``sha256`` covers the line with its line feed. ``tag``: it is the witness tag of what this intent
+    made. ``differs`` names what the read model shows otherwise, None where it has no such line.
     """
 
     line: int

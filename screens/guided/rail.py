@@ -17,7 +17,7 @@ from screens.widgets.line_view import LinesView
 if TYPE_CHECKING:
     from screens.root import Workbench
 
-_LOW = 20  # lines of a screen below which the strip has one
+_LOW, _LOW_PAGE = 20, 32  # up to so many lines of a screen the strip has one
 
 
 class GuideRail(LinesView):
@@ -52,19 +52,20 @@ class GuideStrip(LinesView):
     def __init__(self, **more: object) -> None:
         super().__init__(id="guide-strip", **more)  # type: ignore[arg-type]
 
-    def show_run(self, *, railed: bool) -> None:
-        """``railed``: the rail is seen, so that the strip has nothing to add."""
-        lines = self._content_of(_follower(self.app), railed)
+    def show_run(self, *, railed: bool = False, page: bool = False) -> None:
+        """``railed``: the rail is seen, so that the strip has nothing to add. ``page``: it stands over another
+        screen, which needs the room; what the case offers is told on the workbench."""
+        lines = self._content_of(_follower(self.app), railed, page)
         self.display = bool(lines)
         self.show(lines)
 
-    def _content_of(self, follower: Follower, railed: bool) -> list[Line]:
+    def _content_of(self, follower: Follower, railed: bool, page: bool) -> list[Line]:
         width, look = self.screen.size.width, self.look
         shown, offer = follower.shown, follower.offer
         if shown is not None:
-            rows = 3 if self.screen.size.height > _LOW else 1
+            rows = 3 if self.screen.size.height > (_LOW_PAGE if page else _LOW) else 1
             return [] if railed else strip(shown, width, rows, look, follower.key("guide.more"))
-        if offer is None:
+        if offer is None or page:
             return []
         title = look.clean(offer.playbook.title, 60)
         back = follower.key("panes.back")

@@ -84,7 +84,6 @@ class WorkbenchScreen(CaseScreen[None]):
 
     def body(self) -> Iterable[Widget]:
         yield LinesView(look=self.look, id="tabs")
-        yield GuideStrip(look=self.look)
         yield Vertical(
             Horizontal(GuideRail(look=self.look), AccountsPane(), ResourcesPane(), id="top"),
             Horizontal(AcquisitionsPane(), CustodyPane(), id="bottom"),
@@ -131,6 +130,9 @@ class WorkbenchScreen(CaseScreen[None]):
         self.set_class(railed, "railed")
         self.query_one(GuideRail).show_run()
         self.query_one(GuideStrip).show_run(railed=railed)
+
+    def show_strip(self) -> None:
+        """It depends on the rail: see :meth:`_show_guide`."""
 
     def show_acquisition(self, acquisition: str) -> None:
         """Pane 3 with the cursor on that acquisition, as soon as the read model knows it."""

@@ -1,4 +1,4 @@
-"""From nothing to an open case on one terminal: the form, the fingerprint, the screens; no passphrase is asked twice."""
+"""From nothing to an open case on one terminal: the form, the fingerprint, the screens; nothing is asked twice."""
 
 from __future__ import annotations
 

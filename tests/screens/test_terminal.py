@@ -8,7 +8,8 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.screens.front import case, home
-from tests.screens.terminal import Terminal
+from tests.screens.hostile import ATTACKS, RAW
+from tests.screens.terminal import CSI, Terminal
 
 Env = Mapping[str, str]
 NONE: Env = {}
@@ -165,10 +166,13 @@ def test_first_run_takes_the_options_of_the_screens(tmp_path: Path) -> None:
 
 def test_first_run_survives_a_lost_terminal(tmp_path: Path) -> None:
     locations = home(tmp_path)
-    case(locations, "IR-1")
-    with cases(tmp_path, "--cases") as terminal:
+    for number, title in enumerate(ATTACKS[:6]):  # whatever their titles are
+        case(locations, f"IR-{number}", title, title)
+    with cases(tmp_path, "--cases", size=(132, 30)) as terminal:
         terminal.hang_up()
         assert terminal.wait(20) == 0
+    text = CSI.sub(b"", terminal.written).decode("utf-8")
+    assert "\\x1b]52" in text and not [raw for raw in RAW if raw in text]
 
 
 def test_the_doctor_sees_the_terminal_from_inside(tmp_path: Path) -> None:

@@ -11,6 +11,7 @@ from textual.widgets import Button
 
 from app.faults import Denied
 from app.model.view import CustodyFacts
+from screens.command.catalogue import COMMANDS
 from screens.plan.screen import PlanScreen
 from screens.root import Workbench
 from screens.widgets.typed_confirm import TypedConfirm
@@ -28,7 +29,7 @@ async def test_four_panes_under_the_context_bar(desk: OpenDesk) -> None:
     async with desk() as d:
         assert d.lines[0].startswith(" IR-42")
         for word in (
-            "examiner ex-07",
+            "ex-07",
             "READ-ONLY",
             "detached",
             "L-0003 11 min",
@@ -339,9 +340,9 @@ async def test_a_failed_verification_names_the_line(desk: OpenDesk) -> None:
 
 
 async def test_help_is_made_from_the_registry(desk: OpenDesk) -> None:
-    from screens.keymap import KEYS
-
-    async with desk(size=(132, 120)) as d:
+    async with desk(size=(132, 200)) as d:
         await d.press("question_mark")
-        for key in KEYS:
-            await d.sees(key.help[:30])
+        for command in COMMANDS:
+            await d.sees(command.help[:30])
+            if command.names:
+                assert f":{command.names[0]}" in d.text
