@@ -143,7 +143,9 @@ class Actions(Guided):
             self.push_screen(EvidenceScreen())
 
     def action_verify(self) -> None:
-        if not isinstance(self.screen, VerifyScreen):
+        if isinstance(self.screen, VerifyScreen):
+            self.screen.action_verify()
+        else:
             self.verify()
 
     def action_tamper(self) -> None:

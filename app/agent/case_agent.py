@@ -274,7 +274,7 @@ class CaseAgent:
         return self.record.fact(op, summary, actor=actor, **members)
 
     def status(self) -> dict[str, Any]:
-        """What ``agent status`` prints. ``guided`` counts playbooks that are followed and not finished."""
+        """What ``agent status`` prints."""
         up = self._ready.is_set()
         return {
             "pid": os.getpid(),
@@ -282,7 +282,6 @@ class CaseAgent:
             "survives_logout": self.survives,
             "leases": self.broker.live() if up else 0,
             "running": self.acquisitions.busy() if up else self._unfinished(),
-            "guided": self.guides.unfinished if self.record is not None else 0,
         }
 
     def touch(self) -> None:

@@ -96,11 +96,6 @@ class Guides:
         self._runs[run.id] = run
         self._model.guide(run)
 
-    @property
-    def unfinished(self) -> int:
-        """How many runs have a step left."""
-        return sum(any(step.state == "todo" for step in run.steps) for run in self._runs.values())
-
     def repaint(self) -> None:
         """Write every run anew, after the read model fell behind."""
         for run in self._runs.values():

@@ -201,7 +201,7 @@ def _leave(case: CaseFolder, session: Session, pid: int | None) -> None:
             return 0
         try:
             told = await client.call("status")
-            wanted = int(told["running"]) + int(told.get("guided", 0))
+            wanted = int(told["running"]) + _begun(case)
             if wanted == 0:
                 await client.call("stop")
                 await client.ended()
@@ -220,3 +220,16 @@ def _leave(case: CaseFolder, session: Session, pid: int | None) -> None:
             os.kill(pid, signal.SIGTERM)
     elif wanted:
         say("The embedded clouds stay up for it, an hour without a call at most.")
+
+
+def _begun(case: CaseFolder) -> int:
+    """How many playbooks of the case are followed and not finished: a tour that goes on in this very case."""
+    from app.client.feed import Feed
+    from app.guided.conditions import present
+
+    feed = Feed(case.read_model)
+    feed.poll()
+    try:
+        return sum(present(run) is not None for run in feed.snapshot.guides)
+    finally:
+        feed.close()

@@ -21,7 +21,10 @@ from tests.screens.hostile import ATTACKS, RAW
 
 async def make(front: Front) -> None:
     """Press the button, and wait for what comes of it."""
-    front.app.screen.query_one("#yes", Button).focus()
+    button = front.app.screen.query_one("#yes", Button)
+    while button.has_class("-active"):  # a button takes no second press until its first one was shown
+        await front.pilot.pause(0.01)
+    button.focus()
     await front.press("enter")
     while any(one.group in ("make", "protection") for one in front.app.workers):
         await front.pilot.pause(0.01)

@@ -62,9 +62,7 @@ def test_a_keymap_changes_keys_hints_and_aliases(tmp_path: Path) -> None:
         tmp_path, '[keys]\n"resources.acquire" = "f5"\n"list.down" = "n, Down"\n[aliases]\nweb = "res web"\n'
     )
     found = load(path, DEFAULT)
-    assert found.problems == (
-        f"{path}: keys.list.down = n ↓ is the key of guide.done; the shipped key stays",
-    )
+    assert found.problems == (f"{path}: keys.list.down = n ↓ is the key of guide.done; the shipped key stays",)
     assert found.registry.hint("resources.acquire") == ("F5", "acquire")
     assert found.registry.aliases == {"web": "res web"}
 
