@@ -48,8 +48,8 @@ check: venv  ## ruff, mypy, import-linter
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports --no-cache
 
-picture: venv  ## draw docs/workbench.svg again
-	@$(BIN)/python -m tests.terminal.picture docs/workbench.svg
+picture: venv  ## walk the demo's tour and draw the pictures of docs again
+	@$(BIN)/python -m tests.terminal.picture docs
 
 lock: venv  ## resolve the dependencies again
 	@uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url \

@@ -123,5 +123,5 @@ ASCII = Look(
 
 
 def choose_look(environ: Mapping[str, str]) -> Look:
-    """The glyphs for a terminal of this environment: ASCII for JUMPBAG_ASCII=1, or unless its locale says UTF-8."""
+    """The glyphs for a terminal of this environment: ASCII for JUMPBAG_ASCII=1, or if its locale is not UTF-8."""
     return ASCII if environ.get("JUMPBAG_ASCII") == "1" or not speaks_utf8(environ) else UNICODE

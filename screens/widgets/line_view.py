@@ -7,7 +7,7 @@ difference between one kilobyte a second and seventy.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import ClassVar
+from functools import lru_cache
 
 from rich.cells import cell_len
 from rich.segment import Segment
@@ -22,12 +22,31 @@ from screens.present.cells import TONES, Line
 from screens.present.look import UNICODE, Look
 
 _NEAR = 12  # cells
+_COLOURS = {tone: f"tone-{tone}" for tone in TONES} | {"next": "tone-key"}
+_WEIGHTS = {"strong": "bold", "need": "bold", "bad": "bold", "next": "bold reverse"}
+_MOODS = {"cursor": ("cursor-ground", "cursor-style"), "idle": ("cursor-idle-ground", "cursor-idle-style")}
+_VARIABLES = (*sorted(set(_COLOURS.values())), *(name for pair in _MOODS.values() for name in pair))
+
+
+@lru_cache(8)
+def _styles(values: tuple[str, ...]) -> dict[str, Style]:
+    """How tones and moods look, from the theme's variables in the order of :data:`_VARIABLES`.
+
+    Component classes would say the same, but then the style sheet is applied to each of them, in every view, when
+    the focus or a class changes.
+    """
+    given = dict(zip(_VARIABLES, values, strict=True))
+    out = {"": Style.null()}
+    for tone, colour in _COLOURS.items():
+        out[tone] = Style(color=given[colour]) + Style.parse(_WEIGHTS.get(tone, ""))
+    for mood, (ground, style) in _MOODS.items():
+        out[mood] = Style(bgcolor=given[ground]) + Style.parse(given[style])
+    return out
 
 
 class LineView(ScrollView, can_focus=False, inherit_bindings=False):
     """Shows :meth:`line` for each of :meth:`line_count` lines. Call :meth:`repaint` after a change."""
 
-    COMPONENT_CLASSES: ClassVar[set[str]] = {f"line--{tone}" for tone in TONES} | {"line--cursor", "line--idle"}
     ALLOW_SELECT = False
     DEFAULT_CSS = """
     LineView {
@@ -36,21 +55,6 @@ class LineView(ScrollView, can_focus=False, inherit_bindings=False):
         scrollbar-size: 0 0;
         background: $background;
         color: $foreground;
-        & .line--dim { color: $tone-dim; }
-        & .line--strong { color: $tone-strong; text-style: bold; }
-        & .line--live { color: $tone-live; }
-        & .line--wait { color: $tone-wait; }
-        & .line--need { color: $tone-need; text-style: bold; }
-        & .line--done { color: $tone-done; }
-        & .line--bad { color: $tone-bad; text-style: bold; }
-        & .line--lock { color: $tone-lock; }
-        & .line--key { color: $tone-key; }
-        & .line--accent { color: $tone-accent; }
-        & .line--trough { color: $tone-trough; }
-        & .line--head { color: $tone-head; }
-        & .line--next { color: $tone-key; text-style: bold reverse; }
-        & .line--cursor { background: $cursor-ground; text-style: $cursor-style; }
-        & .line--idle { background: $cursor-idle-ground; text-style: $cursor-idle-style; }
     }
     """
 
@@ -141,10 +145,12 @@ class LineView(ScrollView, can_focus=False, inherit_bindings=False):
 
     def _strip(self, line: Line, mood: str) -> Strip:
         base = self.visual_style.rich_style
-        over = self.get_component_rich_style(f"line--{mood}", partial=True) if mood else Style.null()
+        variables = self.app.theme_variables
+        styles = _styles(tuple(variables[name] for name in _VARIABLES))
+        over = styles[mood]
         segments: list[Segment] = []
         for text, tone in line:
-            style = base + self.get_component_rich_style(f"line--{tone}", partial=True) if tone else base
+            style = base + styles[tone] if tone else base
             # The second look: whatever a formatter forgot, no control character reaches the terminal.
             shown = text if text.isprintable() else visible(text, cap=len(text) + 64)
             segments.append(Segment(self.look.plain(shown), style + over))

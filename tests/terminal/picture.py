@@ -1,99 +1,52 @@
-"""The picture in the README: ``python -m tests.terminal.picture FILE``.
+"""The pictures in the documentation: ``python -m tests.terminal.picture DIRECTORY``.
 
-It is the product at work, not a drawing: the shipped scenario, a real agent, a disk that is sealed, and a whole
-instance that is being read in the forensics account.
+They are the product at work, not drawings: the demo's tour is walked in a real terminal, and what that shows at
+three moments becomes an SVG file.
 """
 
 from __future__ import annotations
 
-import asyncio
-import os
+import io
+import shutil
 import sys
 import tempfile
 from pathlib import Path
-from typing import Any
 
-from app.case.create import create
-from app.client.feed import Feed
-from app.client.inventory import Inventory
-from app.client.launch import connect
-from app.client.rpc import AgentClient
-from app.locations import Locations
-from providers.emulators.range import DEFAULT_SCENARIO, RangeThread
-from screens.present.look import UNICODE
-from screens.root import Workbench
+from rich.console import Console
+from rich.terminal_theme import TerminalTheme
+from rich.text import Text
 
-_SIZE = (132, 36)
+from tests.terminal.homes import JUMPBAG, end
+from tests.terminal.tmux import Terminal, environment
+from tests.terminal.tour import walk
 
-
-async def picture(folder: Path) -> str:
-    """The workbench as SVG, mid-acquisition."""
-    locations = Locations()
-    with RangeThread(DEFAULT_SCENARIO, folder / "clouds") as clouds:
-        made = create(
-            "IR-42",
-            title="A web shell on web-01",
-            ticket="SEC-981",
-            config_file=clouds.config_path,
-            evidence_dir=None,
-            cases=folder / "cases",
-            locations=locations,
-        )
-        client = await connect(made.case, locations)
-        try:
-            await client.call("inventory.refresh", {"scope": "resources", "wait": True})
-            feed = Feed(made.case.read_model)
-            known = {one.name: one.id for one in Inventory(feed).every()}
-            first = await _acquire(client, "disk", known["web-01:/dev/xvda"], "direct")
-            await _until(feed, first, lambda row: row.state == "done")
-            second = await _acquire(client, "instance", known["app-01"], "copy")
-            await _until(feed, second, lambda row: row.step.startswith("Take the share"))
-            await asyncio.to_thread(clouds.faults, latency_ms=[900, 1600])
-            await _until(
-                feed, second, lambda row: row.step.startswith("Read ") and (row.bytes_done or 0) > 1 << 20
-            )
-            bench = Workbench(
-                made.case.path,
-                made.case.read_model,
-                lambda: connect(made.case, locations),
-                "ex-07",
-                look=UNICODE,
-                theme="jumpbag-dark",
-            )
-            async with bench.run_test(size=_SIZE) as pilot:
-                async with asyncio.timeout(20):
-                    while bench.link.state != "attached" or not bench.snapshot.inventory.total:
-                        await pilot.pause(0.05)
-                await pilot.press("2", *["down"] * 4)
-                await pilot.pause(1.5)
-                return bench.export_screenshot(title="jumpbag IR-42")
-        finally:
-            await client.call("stop")
-            await client.ended()
+_COLUMNS, _LINES = 132, 36
+_THEME = TerminalTheme((18, 22, 28), (204, 211, 221), [(0, 0, 0)] * 8, [(0, 0, 0)] * 8)  # ground and ink alone
+_HOME = Path(tempfile.gettempdir()) / "jumpbag-tour"
 
 
-async def _acquire(client: AgentClient, kind: str, target: str, route: str) -> str:
-    asked = {"kind": kind, "target": target, "route": route, "reason": "SEC-981", "arm": True}
-    told = await client.call("acquire", asked)
-    return str(told["acquisition"])
-
-
-async def _until(feed: Feed, acquisition: str, reached: Any) -> None:
-    async with asyncio.timeout(120):
-        while True:
-            feed.poll()
-            if any(row.id == acquisition and reached(row) for row in feed.snapshot.acquisitions):
-                return
-            await asyncio.sleep(0.1)
+def drawn(painted: str, name: str) -> str:
+    """What a terminal shows, with its colours, as SVG. The same picture gets the same ids each time."""
+    console = Console(record=True, width=_COLUMNS, file=io.StringIO(), force_terminal=True, color_system="truecolor")
+    for line in painted.rstrip("\n").split("\n"):
+        console.print(Text.from_ansi(line), no_wrap=True, crop=True)
+    return console.export_svg(title="jumpbag", theme=_THEME, unique_id=f"jumpbag-{name}")
 
 
 def main() -> None:
     target = Path(sys.argv[1])
-    with tempfile.TemporaryDirectory() as folder:
-        os.environ |= {"HOME": folder, "XDG_RUNTIME_DIR": ""}
-        drawn = asyncio.run(picture(Path(folder)))
-    target.parent.mkdir(parents=True, exist_ok=True)
-    target.write_text(drawn + "\n", "utf-8")
+    target.mkdir(parents=True, exist_ok=True)
+    _HOME.mkdir(mode=0o700)
+    colours = {**environment(_HOME), "COLORTERM": "truecolor"}
+
+    def shot(name: str, screen: Terminal) -> None:
+        (target / f"{name}.svg").write_text(drawn(screen.painted(), name) + "\n", "utf-8")
+
+    try:
+        walk(lambda: Terminal([JUMPBAG, "demo"], colours, _COLUMNS, _LINES), shot)
+    finally:
+        end(_HOME)
+        shutil.rmtree(_HOME, ignore_errors=True)
 
 
 if __name__ == "__main__":

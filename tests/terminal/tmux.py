@@ -44,6 +44,10 @@ class Terminal:
     def screen(self) -> str:
         return self._run("capture-pane", "-p")
 
+    def painted(self) -> str:
+        """The screen with its colours, as the escape sequences of a terminal."""
+        return self._run("capture-pane", "-e", "-p")
+
     def until(self, *wanted: str, seconds: float = 30.0) -> str:
         """The screen once it shows all of that; the last screen is in the failure."""
         return self.until_like(*map(re.escape, wanted), seconds=seconds)
