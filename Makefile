@@ -8,7 +8,7 @@ JUDGE  := tests/policies/node_modules/.installed
 export PATH := $(PATH):/usr/sbin:/sbin
 
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test test-slow check picture lock clean
+.PHONY: help venv demo test test-slow bench check picture lock clean
 
 help:  ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -41,6 +41,9 @@ test: venv $(JUDGE)  ## the suite
 
 test-slow: venv $(JUDGE)  ## the long matrices
 	@$(BIN)/python -m pytest -n 2 --dist loadscope -m slow
+
+bench: venv  ## what the screens cost: times, bytes, memory, one table
+	@$(BIN)/python -m tests.bench
 
 check: venv  ## ruff, mypy, import-linter
 	@$(BIN)/ruff check .

@@ -123,14 +123,21 @@ class Actions(Guided):
             if reason is not None:
                 self._arm(minutes, reason)
 
-        self.push_screen(ArmScreen(minutes, self.look), answered)
+        self.push_screen(ArmScreen(minutes, self.registry.hint("arm")[0] or ":disarm", self.look), answered)
 
     def _arm(self, minutes: int, reason: str) -> None:
-        said = f"ARMED for {minutes} minutes: plans can be approved. w closes the window."
+        key, _ = self.registry.hint("arm")
+        said = f"ARMED for {minutes} minutes: plans can be approved. {key or ':disarm'} closes the window."
         self.order("session.arm", {"minutes": minutes, "reason": reason}, said)
 
     def action_disarm(self) -> None:
-        self.order("session.disarm", {}, "READ-ONLY again. What was approved goes on.")
+        whose = self.snapshot.agent.armed_by
+        closed = (
+            f"The window of {self.look.clean(whose, 40)} is closed"
+            if whose not in ("", self.examiner)
+            else "READ-ONLY"
+        )
+        self.order("session.disarm", {}, f"{closed}. What was approved goes on.")
 
     # Pages
 

@@ -120,7 +120,7 @@ class Workbench(TerminalApp[str], Actions):
         if self.screen_stack:
             bench = self.workbench
             name = bench.resources.scope_name if bench.is_attached and bench.is_mounted else ""
-        return Surroundings(self.link.state, name, round(skew) if abs(skew) > _SKEW_S else 0)
+        return Surroundings(self.link.state, name, round(skew) if abs(skew) > _SKEW_S else 0, self.examiner)
 
     async def _read(self) -> None:
         while True:

@@ -25,6 +25,7 @@ from app.ui_options import add_flags
 _KINDS = ("disk", "instance")
 _ROUTES = ("auto", "direct", "copy", "preserve", "preserve-direct", "preserve-copy")
 _LONGEST_LOCK = 36_500
+_EXAMINER = "open the case as this examiner of its roster"
 
 #: Opens a case; the text is the command that comes back to it, None for ``jumpbag CASE``.
 OpenUI = Callable[[CaseFolder, Session, str | None], int]
@@ -55,6 +56,7 @@ def parser() -> argparse.ArgumentParser:
         "without a case the only one there is, or the list of cases.",
     )
     root.add_argument("--cases", action="store_true", default=argparse.SUPPRESS, help="the list of cases")
+    root.add_argument("--examiner", metavar="ID", default=argparse.SUPPRESS, help=_EXAMINER)
     add_flags(root)
     root.add_argument("--version", action="version", version=f"jumpbag {metadata.version('jumpbag')}")
     verbs = root.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=_Parser, prog="jumpbag")
@@ -71,6 +73,7 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--dir", metavar="DIR", help="where the demo keeps its case and clouds")
     made.add_argument("--no-ui", action="store_true", help="print and wait")
     add_flags(made)
+    made.add_argument("--examiner", metavar="ID", default=argparse.SUPPRESS, help=_EXAMINER)
 
     made = verbs.add_parser("range", help="the embedded clouds alone", parents=[shared])
     sub = made.add_subparsers(dest="subverb", metavar="serve", required=True, parser_class=_Parser)

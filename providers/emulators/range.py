@@ -129,6 +129,7 @@ def _write_config(embedded: Range) -> None:
         "# A ready-made configuration for the embedded clouds. It holds no secret.",
         "[examiner]",
         'id = "ex-07"',
+        'roster = ["ex-11"]',
         "[case]",
         f"organization = {_toml(scenario.name)}",
         "[signing]",

@@ -22,12 +22,13 @@ MINUTES = 15
 _SAYS = (
     "Until now this case is read-only: the agent refuses to approve any plan.",
     "In a write window plans can be approved, each by itself as before. What is approved goes on to its end.",
-    "The window closes by itself, when you press w again, and when you leave. Custody records all of it.",
+    "The window closes by itself, with {key}, and when you leave. Custody records all of it.",
 )
 
 
 class ArmScreen(ModalScreen[str | None]):
-    """Dismissed with the reason ("" if none was given), or None: the case stays read-only."""
+    """Dismissed with the reason ("" if none was given), or None: the case stays read-only. ``key`` closes the
+    window again."""
 
     CSS_PATH = Path(__file__).with_name("arm.tcss")
     AUTO_FOCUS = "#why"
@@ -36,8 +37,9 @@ class ArmScreen(ModalScreen[str | None]):
         Binding("left,right", "other_button", "choose", show=False),
     ]
 
-    def __init__(self, minutes: int, look: Look) -> None:
+    def __init__(self, minutes: int, key: str, look: Look) -> None:
         super().__init__()
+        self._key = key
         self._minutes = minutes
         self._look = look
 
@@ -64,7 +66,7 @@ class ArmScreen(ModalScreen[str | None]):
         view = self.query_one("#says", LinesView)
         lines: list[Line] = []
         for text in _SAYS:
-            for row, piece in enumerate(wrap(text, max(20, view.inner - 3))):
+            for row, piece in enumerate(wrap(text.format(key=self._key), max(20, view.inner - 3))):
                 lines.append(((f" {self._look.dot} " if row == 0 else "   ", "dim"), (piece, "")))
         view.show(lines)
 

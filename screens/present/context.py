@@ -23,11 +23,12 @@ SKEW_S = 5
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """What the context bar needs besides the case: the connection, the chosen account, a moved clock."""
+    """What the bar needs besides the case: the connection, the chosen account, a moved clock, who sits here."""
 
     link: str = "connecting"
     account: str = ""
     skew_s: int = 0
+    examiner: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,11 +65,13 @@ def agent_word(snapshot: CaseSnapshot, now: datetime, link: str, look: Look) -> 
     }[snapshot.agent.state]
 
 
-def power_word(snapshot: CaseSnapshot, now: datetime, look: Look) -> Span:
-    """READ-ONLY, or ARMED with what is left of the write window."""
+def power_word(snapshot: CaseSnapshot, now: datetime, look: Look, examiner: str = "") -> Span:
+    """READ-ONLY, or ARMED with what is left of the window, and who opened it where not ``examiner`` did."""
     seconds = left(snapshot.agent.armed_until, now)
     if seconds is not None and seconds > 0:
-        return f"{look.warn} ARMED {countdown(seconds)}", "need"
+        who = snapshot.agent.armed_by
+        by = f" by {look.clean(who, 40)}" if who and who != (examiner or who) else ""
+        return f"{look.warn} ARMED {countdown(seconds)}{by}", "need"
     return "READ-ONLY", "strong"
 
 
@@ -76,15 +79,15 @@ def context_line(snapshot: CaseSnapshot, around: Surroundings, now: datetime, wi
     """The bar in ``width`` cells."""
     case = snapshot.case
     parts: list[_Part] = [_case(snapshot, look)]
-    if case.examiner:
-        who = look.clean(case.examiner, 40)
+    if around.examiner or case.examiner:
+        who = look.clean(around.examiner or case.examiner, 40)
         parts.append(_Part(4, (((f"examiner {who}", ""),), ((who, ""),))))
     where = look.clean(around.account, 60)
     role = look.clean(case.role, 60).rsplit("/", 1)[-1]
     if where or role:
         both = f" {look.dot} ".join(piece for piece in (where, role) if piece)
         parts.append(_Part(2, (((both, "accent"),), ((where or role, "accent"),))))
-    parts.append(_Part(8, ((power_word(snapshot, now, look),),)))
+    parts.append(_Part(8, ((power_word(snapshot, now, look, around.examiner),),)))
     agent = agent_word(snapshot, now, around.link, look)
     short = {"agent detached": "detached", "agent this session only": "session only"}
     glyph, _, word = agent[0].partition(" ")

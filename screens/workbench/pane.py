@@ -133,8 +133,7 @@ class Pane(Vertical):
         """Filter by this text."""
         self.query_one(FilterField).value = text  # this tells us of itself, where it changed
         self.text = self.query_one(FilterField).value
-        if not self.text:
-            self.inverted = False
+        self.inverted = False  # another filter is not turned round because the last one was
         self.case_changed()
 
     def open_filter(self) -> None:

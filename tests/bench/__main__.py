@@ -15,7 +15,7 @@ from pathlib import Path
 from tests.bench import opening, using
 from tests.bench.place import Place
 from tests.bench.seat import SIZE, NotMeasured
-from tests.bench.table import Row, lines, machine
+from tests.bench.table import Others, Row, lines, machine
 
 _FOOT = """\
 * is the figure that the limit is for. Seen from a real terminal of {columns}x{rows} in true colour; the UI is the
@@ -31,7 +31,7 @@ def main() -> int:
     asked.add_argument("--only", default="", choices=["", "open", "rows", "use"], help="one part alone")
     asked.add_argument("--profile", default="-", metavar="FILE", help="cProfile's figures of the part `use`")
     options = asked.parse_args()
-    facts, began = machine(), time.monotonic()
+    others, began = Others(), time.monotonic()
     rows: list[Row] = []
     with tempfile.TemporaryDirectory(prefix="jumpbag-bench-") as folder:
         home = Path(folder)
@@ -42,7 +42,10 @@ def main() -> int:
                 lambda: opening.agent_started(place, home / "kept.sqlite"),
             ],
             "rows": [lambda: opening.rows_appear(place)],
-            "use": [lambda: using.one_day(place, home / "modules", options.profile)],
+            "use": [
+                lambda: using.one_day(place, home / "modules", options.profile),
+                lambda: using.slow_line(place),
+            ],
         }
         for name, measures in parts.items():
             if options.only in ("", name):
@@ -51,7 +54,10 @@ def main() -> int:
     print()
     print("\n".join(lines(rows)))
     print()
-    print(facts)
+    print(f"{machine()}.")
+    print(
+        f"Other processes used {others.share:.0f} % of the processors meanwhile; on a quiet machine it is faster."
+    )
     print(_FOOT.format(columns=SIZE[0], rows=SIZE[1]))
     print(f"Measured in {time.monotonic() - began:.0f} s.")
     failed = [row for row in rows if row.failed]

@@ -17,6 +17,7 @@ from typing import Any
 from app.case.readmodel import ReadModel
 from app.clock import SystemClock, stamp, stamp_us
 from app.faults import Fault
+from app.model import Resource
 from app.model.view import AgentFacts, CaseFacts, CustodyFacts, Scan
 from tests.bench import world
 from tests.screens.fakes import ScriptedCommands
@@ -66,22 +67,21 @@ class Agent:
 
     def order(self, what: str, count: int) -> float:
         """Do it; the moment of its commit."""
+        made = world.resources(count)
         if what == "inventory":
-            made = world.resources(count)
             with self._model.batch():
                 self._model.resources("s-1", made)
         elif what == "scans":
-            self._scans(count)
+            self._scans(made)
         elif what == "work":
             self._begin_work()
-        elif what == "rest":
-            self._busy = False
-        return time.monotonic()
+        at = time.monotonic()  # before anything else is done: the commit is what the screens can see
+        self._beat()  # writing an inventory in one piece took longer than a heart may stand still
+        return at
 
-    def _scans(self, count: int) -> None:
-        """The same inventory, five hundred resources at a time, as an agent finds it."""
-        made = world.resources(count)
-        for first in range(0, count, 500):
+    def _scans(self, made: list[Resource]) -> None:
+        """An inventory five hundred resources at a time, as an agent finds it."""
+        for first in range(0, len(made), 500):
             self._model.resources("s-1", made[first : first + 500])
             time.sleep(0.01)
 

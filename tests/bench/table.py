@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import platform
+import resource
 import statistics
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from importlib import metadata
@@ -67,6 +69,32 @@ def _figure(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.3g}"
 
 
+class Others:
+    """How much of the processors other processes have used since this was made: they blur every figure."""
+
+    def __init__(self) -> None:
+        self._then = _busy(), _own(), time.monotonic()
+
+    @property
+    def share(self) -> float:
+        """Percent of all processors."""
+        busy, own, at = self._then
+        used = (_busy() - busy) - (_own() - own)
+        return max(0.0, 100 * used / ((time.monotonic() - at) * (os.cpu_count() or 1)))
+
+
+def _busy() -> float:
+    """Seconds of processor time that were not idle, by anybody."""
+    fields = [int(word) for word in Path("/proc/stat").read_text("utf-8").split("\n", 1)[0].split()[1:]]
+    return (sum(fields[:8]) - fields[3] - fields[4]) / os.sysconf("SC_CLK_TCK")
+
+
+def _own() -> float:
+    """Those of this process and of its children that have ended."""
+    both = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(one.ru_utime + one.ru_stime for one in both)
+
+
 def machine() -> str:
     """What it ran on."""
     model = next(
@@ -78,11 +106,8 @@ def machine() -> str:
         platform.machine(),
     )
     cores = len(os.sched_getaffinity(0))
-    load = os.getloadavg()[0]
-    return (
-        f"{model}, {cores} cores, load {load:.1f} at the start; Linux {platform.release()}; "
-        f"Python {platform.python_version()}; Textual {metadata.version('textual')}"
-    )
+    python, textual = platform.python_version(), metadata.version("textual")
+    return f"{model}, {cores} cores; Linux {platform.release()}; Python {python}; Textual {textual}"
 
 
 def lines(rows: Iterable[Row]) -> Iterable[str]:

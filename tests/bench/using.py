@@ -44,10 +44,10 @@ def past(place: int) -> Callable[[Glass], bool]:
     return lambda glass: at(glass) > place
 
 
-def live(seat: Seat, what: str) -> Iterator[Row]:
+def live(seat: Seat, what: str, windows: int = 1) -> Iterator[Row]:
     """Windows of ten seconds in which nobody touches a key."""
     sent, used = [], []
-    for _ in range(2):
+    for _ in range(windows):
         seat.watch(0.5)
         before, cpu = seat.read, seat.cpu()
         seat.watch(WINDOW_S)
@@ -62,14 +62,17 @@ def keys(seat: Seat) -> Iterator[Row]:
     chance = random.Random(5)
     first: dict[str, list[float]] = defaultdict(list)
     seen: dict[str, list[float]] = defaultdict(list)
+    written: dict[str, list[float]] = defaultdict(list)
 
     def press(key: str, effect: Callable[[Glass], object] | None = None) -> None:
+        before = seat.read
         stroke: Stroke = seat.press(key, effect)
         kind = "panes" if key in "1234" else key
         first[kind].append(stroke.first * 1000)
         if effect is not None:
             seen[kind].append(stroke.seen * 1000)
         seat.watch(chance.uniform(0.02, 0.06))
+        written[kind].append((seat.read - before) / 1000)
 
     seat.press("2")
     seat.quiet(0.1, 1.0)
@@ -101,6 +104,8 @@ def keys(seat: Seat) -> Iterator[Row]:
         yield Row(f"  {kind}: first byte ({len(values)} keys, longest {max(values):.0f} ms)", values, "ms")
         if seen[kind]:
             yield Row(f"  {kind}: its effect on the screen (longest {max(seen[kind]):.0f} ms)", seen[kind], "ms")
+        if kind in ("j", "PgDn"):
+            yield Row(f"  {kind}: bytes written", written[kind], "kB")
 
 
 def filters(seat: Seat) -> Iterator[Row]:
@@ -180,6 +185,17 @@ def loaded(modules: Path) -> Row:
     return Row(what + (": " + ", ".join(found[:6]) if found else ""), [float(len(found))], "", 0)
 
 
+def slow_line(place: Place) -> Iterator[Row]:
+    """What the option for slow lines leaves of the bytes."""
+    with place.agent() as writer:
+        writer.order("inventory", world.MANY)
+        writer.order("work")
+        with place.jumpbag("--low-bandwidth") as seat:
+            seat.sees(TOTAL)
+            seat.quiet(0.3, 2.0)
+            yield from live(seat, "the same with --low-bandwidth")
+
+
 def one_day(place: Place, modules: Path, profile: str) -> Iterator[Row]:
     """All of these on one and the same UI process, which has been used for a while when its memory is read."""
     with place.agent() as writer:
@@ -188,7 +204,7 @@ def one_day(place: Place, modules: Path, profile: str) -> Iterator[Row]:
         with place.watched(modules, profile) as seat:
             seat.sees(TOTAL)
             seat.quiet(0.3, 2.0)
-            yield from live(seat, "20 running, 10 countdowns")
+            yield from live(seat, "20 running, 10 countdowns", 2)
             seat.press("3")
             seat.press("z")
             yield from live(seat, "the same, acquisitions alone (z)")

@@ -181,6 +181,6 @@ async def test_a_session_only_agent_says_so(tmp_path: Path) -> None:
             d.app.snapshot.agent, state="session", beat=stamp_us(NOW + timedelta(seconds=1))
         )
         d.model.fact("agent", agent)
-        await d.sees("this session only")
+        await d.sees("session only")
         await d.press("q")
         assert "until this login ends" in (d.app.return_value or "")

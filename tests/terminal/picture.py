@@ -27,7 +27,8 @@ _HOME = Path(tempfile.gettempdir()) / "jumpbag-tour"
 
 def drawn(painted: str, name: str) -> str:
     """What a terminal shows, with its colours, as SVG. The same picture gets the same ids each time."""
-    console = Console(record=True, width=_COLUMNS, file=io.StringIO(), force_terminal=True, color_system="truecolor")
+    nowhere = io.StringIO()
+    console = Console(record=True, width=_COLUMNS, file=nowhere, force_terminal=True, color_system="truecolor")
     for line in painted.rstrip("\n").split("\n"):
         console.print(Text.from_ansi(line), no_wrap=True, crop=True)
     return console.export_svg(title="jumpbag", theme=_THEME, unique_id=f"jumpbag-{name}")

@@ -38,13 +38,13 @@ def walk(open_demo: Callable[[], Terminal], shot: Shot) -> None:
         screen.keys("Enter")
         screen.until("does not verify, and the verdict names line")
         shot("tampering", screen)
-        screen.keys("Escape")
+        back(screen)
         present(screen, 10, "Verify the original")
         screen.keys(":")
         screen.write("verify")
         screen.keys("Enter")
         screen.until("everything promised is proven", "Not proven", "E-0001")
-        screen.keys("Escape")
+        back(screen)
         screen.until("finished")
         screen.keys("q")
         screen.until("EXIT=0")
@@ -67,6 +67,12 @@ def begin(screen: Terminal) -> None:
     present(screen, 2, "Find the instance")
 
 
+def back(screen: Terminal) -> None:
+    """From a page to the workbench, whose last line names the command line."""
+    screen.keys("Escape")
+    screen.until(": command")
+
+
 def rows(screen: Terminal, words: str) -> None:
     """Pane 2 with only the rows that hold the words, the cursor on the first."""
     screen.keys("2", "/")
@@ -79,7 +85,7 @@ def find(screen: Terminal) -> None:
     rows(screen, "web-01")
     screen.keys("Enter")
     screen.until("It carries the forensics tag")
-    screen.keys("Escape")
+    back(screen)
     present(screen, 3, "Be refused")
 
 
@@ -87,7 +93,7 @@ def be_refused(screen: Terminal) -> None:
     rows(screen, "web-02")
     screen.keys("Down", "a")
     screen.until("refused", "Nothing was changed")
-    screen.keys("Escape")
+    back(screen)
     present(screen, 4, "Read the plan")
 
 
