@@ -200,13 +200,22 @@ def _coverage(item: EvidenceItem, width: int, look: Look) -> list[Line]:
     return out
 
 
+_NO_DIGEST = {
+    "source": "; the cloud tells no hash of a whole volume",
+    "transfer": "; each block was compared with the cloud's own hash of it as it came",
+}
+
+
 def _digests(item: EvidenceItem, width: int, look: Look) -> list[Line]:
     sealed = {(one.of, one.alg): one.hex for one in item.digests if one.stage == "rest"}
     out: list[Line] = [(("Digests", "head"),)]
     for stage, words in _STAGES.items():
         found = sorted((one for one in item.digests if one.stage == stage), key=lambda one: one.of != _IMAGE)
         if not found:
-            out.append(((f"{words}: ", ""), ("none recorded", "dim")))
+            why = _NO_DIGEST.get(stage, "") if item.sha256 else ""
+            said = wrap(f"none recorded{why}", max(20, width - len(words) - 2))
+            out.append(((f"{words}: ", ""), (said[0], "dim")))
+            out.extend(((" " * (len(words) + 2), ""), (piece, "dim")) for piece in said[1:])
             continue
         out.append(((words, ""),))
         for one in found:

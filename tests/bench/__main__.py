@@ -55,9 +55,7 @@ def main() -> int:
     print("\n".join(lines(rows)))
     print()
     print(f"{machine()}.")
-    print(
-        f"Other processes used {others.share:.0f} % of the processors meanwhile; on a quiet machine it is faster."
-    )
+    print(f"Other processes used {others.share:.0f} % of the processors meanwhile: the less, the truer the times.")
     print(_FOOT.format(columns=SIZE[0], rows=SIZE[1]))
     print(f"Measured in {time.monotonic() - began:.0f} s.")
     failed = [row for row in rows if row.failed]

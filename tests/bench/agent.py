@@ -8,6 +8,7 @@ has done: one line each, with the time of the monotonic clock, which all process
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import json
 import sys
 import time
@@ -130,15 +131,16 @@ class Agent:
 
 async def _serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
     commands = ScriptedCommands()
-    while line := await reader.readline():
-        request = json.loads(line)
-        answer: dict[str, Any]
-        try:
-            answer = {"result": await commands.call(request["method"], request["params"])}
-        except Fault as fault:
-            answer = {"error": {"code": -32000, "message": fault.message, "data": fault.data()}}
-        writer.write(json.dumps({"jsonrpc": "2.0", "id": request["id"], **answer}).encode() + b"\n")
-        await writer.drain()
+    with contextlib.suppress(ConnectionError):  # the screens are killed as soon as they have been measured
+        while line := await reader.readline():
+            request = json.loads(line)
+            answer: dict[str, Any]
+            try:
+                answer = {"result": await commands.call(request["method"], request["params"])}
+            except Fault as fault:
+                answer = {"error": {"code": -32000, "message": fault.message, "data": fault.data()}}
+            writer.write(json.dumps({"jsonrpc": "2.0", "id": request["id"], **answer}).encode() + b"\n")
+            await writer.drain()
     writer.close()
 
 

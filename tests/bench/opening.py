@@ -25,7 +25,6 @@ def first_frames(place: Place) -> Iterator[Row]:
                 first.append(seat.sees(SEEN) - seat.began)
         yield Row("first data frame, `jumpbag CASE`", first, "s", FIRST_S)
         writer.order("inventory", world.MANY)
-        writer.order("work")
         first, total = [], []
         for _ in range(RUNS):
             with place.jumpbag() as seat:
@@ -33,6 +32,12 @@ def first_frames(place: Place) -> Iterator[Row]:
                 total.append(seat.sees(TOTAL) - seat.began)
         yield Row(f"first data frame, {TOTAL} resources there", first, "s", FIRST_S)
         yield Row(f"  until {TOTAL} rows can be paged (cold open)", total, "s")
+        writer.order("work")
+        first = []
+        for _ in range(RUNS):
+            with place.jumpbag() as seat:
+                first.append(seat.sees(SEEN) - seat.began)
+        yield Row("  first data frame, and 20 acquisitions run besides", first, "s")
 
 
 def agent_started(place: Place, kept: Path) -> Iterator[Row]:

@@ -204,16 +204,17 @@ async def open_page(d: Desk, page: str) -> None:
 
 
 async def end(d: Desk, page: Page, expected: tuple[str, str] | None) -> tuple[str, str]:
-    """Bring the screen to the size and the focus of the end; (the page, the workbench) as they are shown then.
+    """Bring the screen to the size and the focus of the end; (the page, the workbench) as shown then.
 
     Where it is known how they must look, that is waited for: what comes through workers takes its turns.
     """
     await d.pilot.resize_terminal(*SIZE)
     await quiet(d)
-    if page != "workbench" and len(d.app.screen_stack) == 1:
-        await open_page(d, page)
-    top = await shown(d, expected and expected[0])
+    top = ""
     if page != "workbench":
+        if len(d.app.screen_stack) == 1:
+            await open_page(d, page)
+        top = await shown(d, expected and expected[0])
         await d.press("escape")
     await d.press("1")
     return top, await shown(d, expected and expected[1])
