@@ -23,6 +23,8 @@ def visible(text: object, *, cap: int = _CAP) -> str:
     too. Longer than ``cap`` characters of output it ends in ``…`` and the number of characters left out.
     """
     source = text if isinstance(text, str) else str(text)
+    if len(source) <= cap and source.isascii() and source.isprintable():
+        return source  # most strings are: the screens ask for thousands a second
     out: list[str] = []
     width = 0
     marks = 0

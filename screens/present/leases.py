@@ -54,32 +54,39 @@ def live_line(
     going: Collection[str] = (),
 ) -> Line:
     """Every live lease on one line, as many as fit; the rest are counted (``l`` lists them)."""
-    found = live(leases, going)
+    pieces = [_live_piece(one, names, now, look) for one in live(leases, going)]
     for label, named in ((" leases ", True), (" ", True), (" leases ", False), (" ", False)):
-        line = _live_line(found, names, now, look, label, named)
+        line = _live_line(pieces, look, label, named)
         if cells(line) <= width:
             return line
-    kept = len(found)
+    kept = len(pieces)
     while kept > 1:
         kept -= 1
-        more = (f"{look.rule} +{len(found) - kept} more", "dim")
-        line = (*_live_line(found[:kept], names, now, look, " ", False), more)
+        more = (f"{look.rule} +{len(pieces) - kept} more", "dim")
+        line = (*_live_line(pieces[:kept], look, " ", False), more)
         if cells(line) <= width:
             return line
-    return ((f" {len(found)} leases live", "dim"),)
+    return ((f" {len(pieces)} leases live", "dim"),)
 
 
-def _live_line(
-    found: Sequence[Lease], names: Mapping[AccountKey, str], now: datetime, look: Look, label: str, named: bool
-) -> Line:
+def _live_piece(
+    one: Lease, names: Mapping[AccountKey, str], now: datetime, look: Look
+) -> tuple[Span, Span, Span, Span]:
+    """Its id, its account, what it is for, and what is left."""
+    where = f"{account_of(one, names, look)} {look.dot} "
+    scope = f"{look.clean(one.scope, 40)} "
+    return (f"{look.clean(one.id, 24)} ", "strong"), (where, "dim"), (scope, "dim"), remaining(one, now, look)
+
+
+def _live_line(pieces: Sequence[tuple[Span, Span, Span, Span]], look: Look, label: str, named: bool) -> Line:
     line: list[Span] = [(label, "head")]
-    for place, one in enumerate(found):
-        where = f"{account_of(one, names, look)} {look.dot} " if named else ""
+    for place, (ident, where, scope, rest) in enumerate(pieces):
         line += [
             (f"{look.rule} " if place else "", "dim"),
-            (f"{look.clean(one.id, 24)} ", "strong"),
-            (f"{where}{look.clean(one.scope, 40)} ", "dim"),
-            remaining(one, now, look),
+            ident,
+            *((where,) if named else ()),
+            scope,
+            rest,
             (" ", ""),
         ]
     return tuple(line)

@@ -11,6 +11,7 @@ from textual.message import Message
 
 from screens.command.catalogue import bindings
 from screens.present.cells import Line
+from screens.widgets.edges import set_subtitle
 from screens.widgets.line_view import LinesView
 
 
@@ -83,7 +84,7 @@ class PageLines(LinesView, can_focus=True):
         below = self.below
         if self.scrollable_content_region.height:
             text = f"{below} more below" if below else ""
-            self.border_subtitle = Content(text) if text else None
+            set_subtitle(self, Content(text) if text else None)
             if below != self._told:
                 self._told = below
                 self.post_message(self.Scrolled())

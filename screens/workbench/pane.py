@@ -14,6 +14,7 @@ from textual.widgets import Input
 
 from app.client.filtering import Filter, parse
 from screens.present.look import Look
+from screens.widgets.edges import set_subtitle, set_title
 from screens.widgets.filter_field import FilterField
 from screens.widgets.row_list import RowList
 
@@ -81,8 +82,7 @@ class Pane(Vertical):
         for part in (shown, *parts):
             if part:
                 text += f" {self.look.dot} {part}"
-        if str(self._border_title or "") != text:
-            self.border_title = Content(text)
+        set_title(self, Content(text))
 
     def name_keys(self) -> None:
         """Key hints and the position in the list, in the lower border; hints only while the pane has the focus."""
@@ -93,10 +93,7 @@ class Pane(Vertical):
         hints = [*registry.hints(*self.commands), (key, self.opens)] if self.has_focus_within else []
         hint = "  ".join(f"{key} {word}" for key, word in hints)
         text = f"{hint} {self.look.dash} {position}" if hint and position else hint or position
-        if not text.strip():
-            self.border_subtitle = None
-        elif str(self._border_subtitle or "") != text:
-            self.border_subtitle = Content(self.look.plain(text))
+        set_subtitle(self, Content(self.look.plain(text)) if text.strip() else None)
 
     def on_descendant_focus(self) -> None:
         self.name_keys()

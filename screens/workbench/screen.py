@@ -26,6 +26,8 @@ from screens.workbench.custody import CustodyPane
 from screens.workbench.pane import Pane
 from screens.workbench.resources import ResourcesPane
 
+_FOUR = 100
+"""Columns from which four panes are seen."""
 _TABS = ("Acc", "Res", "Acq", "Cus")
 
 
@@ -52,7 +54,7 @@ class WorkbenchScreen(CaseScreen[None]):
 
     @property
     def hints(self) -> Sequence[tuple[str, str]]:
-        wide = self.size.width >= 100
+        wide = self.size.width >= _FOUR
         return (
             *(self.bench.registry.hints("pane.zoom", "refresh") if wide else ()),
             *self.bench.registry.hints("line", "leases", "help", "detach"),
@@ -99,6 +101,7 @@ class WorkbenchScreen(CaseScreen[None]):
         self._mark_current()
 
     def on_resize(self, event: Resize) -> None:
+        self._mark_current()
         self.call_after_refresh(self._keep_focus)
 
     def on_descendant_focus(self, event: DescendantFocus) -> None:
@@ -126,7 +129,7 @@ class WorkbenchScreen(CaseScreen[None]):
         if self._guided not in ("", guided) and self._current == 1:
             self.action_pane(2)
             return
-        railed = bool(self._guided) and self._current != 1 and self.size.width >= 100 and not self.zoomed
+        railed = bool(self._guided) and self._current != 1 and self.size.width >= _FOUR and not self.zoomed
         self.set_class(railed, "railed")
         self.query_one(GuideRail).show_run()
         self.query_one(GuideStrip).show_run(railed=railed)
@@ -172,6 +175,7 @@ class WorkbenchScreen(CaseScreen[None]):
 
     def action_zoom(self) -> None:
         self.toggle_class("zoomed")
+        self._mark_current()
         self.call_after_refresh(self._focus_current)
 
     def action_back(self) -> None:
@@ -225,6 +229,9 @@ class WorkbenchScreen(CaseScreen[None]):
     # Which pane is the current one
 
     def _mark_current(self) -> None:
+        """Which pane is seen where one is seen alone. Elsewhere nothing depends on it, and restyling costs time."""
+        if self.size.width >= _FOUR and not self.zoomed:
+            return
         for pane in self.panes:
             pane.set_class(pane.number == self._current, "current")
         self.query_one("#top").set_class(self._current <= 2, "current")
