@@ -25,6 +25,8 @@ _SECRET = re.compile(
     re.IGNORECASE,
 )
 _EXAMINER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@=,+-]{1,63}")
+_PATH = 1024
+"""Characters of a path."""
 
 
 class Examiner(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -163,7 +165,7 @@ def read_table(path: Path) -> dict[str, Any]:
         table = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise Usage(f"{path}: {error}", next="mend the TOML on that line") from None
-    check(table, str(path))
+    _check_guided(check(table, str(path)).guided, str(path))
     return table
 
 
@@ -226,6 +228,18 @@ def _value_of(annotation: Any) -> Any:
     if get_origin(annotation) in (UnionType, Union):
         return next(inner for inner in get_args(annotation) if inner is not type(None))
     return annotation
+
+
+def _check_guided(guided: Guided, source: str) -> None:
+    """Names that no directory can have. A case that was made with one opens all the same, and lists the fault."""
+    for place, entry in enumerate(guided.playbooks):
+        where = f"{source}: guided.playbooks[{place}] {visible(entry, cap=80)!r}"
+        if not entry or len(entry) > _PATH or any(char < " " or char == "\x7f" for char in entry):
+            raise Usage(
+                f"{where} is no path", next=f"name a directory in 1 to {_PATH} characters, without controls"
+            )
+        if entry.startswith("~") and not entry.startswith("~/"):
+            raise Usage(f"{where} names another user's home", next="write the path itself, or begin it with ~/")
 
 
 def _check_aws(aws: Aws, source: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import tempfile
 from collections.abc import Mapping
@@ -72,8 +73,9 @@ class Locations:
 
     @property
     def cases(self) -> Path:
+        """Where cases are made; it may be a symbolic link to another disk, and is told as where that leads."""
         chosen = self._env.get("JUMPBAG_CASES", "")
-        return Path(chosen).expanduser() if chosen else self.data / "cases"
+        return (Path(chosen).expanduser() if chosen else self.data / "cases").resolve()
 
     def runtime(self) -> Path:
         """``$XDG_RUNTIME_DIR/jumpbag``, or the state directory where there is none."""
@@ -96,11 +98,18 @@ class Locations:
 
 
 def private_directory(path: Path) -> Path:
-    """Create ``path`` (and parents) as 0700; PermissionError if it belongs to somebody else."""
+    """Create ``path`` (and parents) as 0700; PermissionError if it belongs to somebody else or is a symbolic link:
+    what is private is not put where somebody else may have meant it to go."""
+    if path.is_symlink():
+        raise PermissionError(errno.EPERM, "a symbolic link stands where a directory must be", str(path))
     path.mkdir(mode=0o700, parents=True, exist_ok=True)
-    status = path.lstat()
-    if status.st_uid != os.getuid():
-        raise PermissionError(f"{path} belongs to another user")
-    if status.st_mode & 0o077:
-        path.chmod(0o700)
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    try:
+        status = os.fstat(descriptor)
+        if status.st_uid != os.getuid():
+            raise PermissionError(f"{path} belongs to another user")
+        if status.st_mode & 0o077:
+            os.fchmod(descriptor, 0o700)
+    finally:
+        os.close(descriptor)
     return path

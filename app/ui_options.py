@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import argparse
 import difflib
-import tomllib
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,6 +17,7 @@ import msgspec
 
 from app.faults import Usage
 from app.text import visible
+from app.toml_guard import NotToml, loads
 
 Theme = Literal["auto", "dark", "256", "mono"]
 FASTEST_S, SLOWEST_S = 0.25, 60.0
@@ -82,10 +82,10 @@ def read(file: Path) -> dict[str, Any]:
             return {}
         if not file.is_file() or file.stat().st_size > _LARGEST:
             raise Usage(f"{file} is no file of options", next="write keys of the screens into it, or take it away")
-        table = tomllib.loads(file.read_text("utf-8"))
-    except tomllib.TOMLDecodeError as error:
-        raise Usage(f"{file}: {error}", next="mend the TOML on that line") from None
-    except (OSError, UnicodeDecodeError, RecursionError) as error:
+        table = loads(file.read_text("utf-8"))
+    except NotToml as error:
+        raise Usage(f"{file}: {error}", next=error.next) from None
+    except (OSError, UnicodeDecodeError) as error:
         reason = getattr(error, "strerror", None) or "it is not plain TOML"
         raise Usage(f"cannot read {file}: {reason}", next="check the file and its permissions") from None
     found: dict[str, Any] = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from textual.dom import DOMNode
 
@@ -20,12 +20,14 @@ from screens.custody.tamper import TamperScreen
 from screens.evidence.screen import EvidenceScreen
 from screens.farewell import farewell
 from screens.guided.bench import Guided
-from screens.page.help import help_lines
+from screens.page.help import help_lines, keymap_lines
 from screens.page.screen import PageScreen
 from screens.present.cells import Line
 from screens.present.durations import left
 from screens.widgets.typed_confirm import Question
+from screens.workbench.pane import Pane
 
+_GENERAL = frozenset({"everywhere", "guide", "panes", "back"})
 _LONGEST = 60  # minutes of a write window: more is not read-only by default any more
 
 
@@ -33,6 +35,8 @@ class Actions(Guided):
     """``action_…`` is bound to keys, ``take_…`` gets what stands after the word on the ``:`` line."""
 
     comeback: str | None
+    notices: Sequence[str] = ()
+    """What of the user's keymap was left out."""
     stopped = False
 
     # Finding commands
@@ -46,8 +50,11 @@ class Actions(Guided):
 
     def action_command_line(self) -> None:
         if isinstance(self.screen, CaseScreen):
-            line = CommandLine(self.registry, self.history, self.arguments, self.look)
+            line = CommandLine(self.registry, self.history, self.arguments, self._works, self.look)
             self.push_screen(line, self._typed)
+
+    def _works(self, command: Command) -> bool:
+        return offered(self.bench, command) is not None
 
     def _typed(self, text: str | None) -> None:
         if text:
@@ -57,12 +64,19 @@ class Actions(Guided):
         if isinstance(self.screen, CaseScreen):
             nodes = {one: offered(self.bench, one) for one in self.registry.commands if one.section != "lists"}
             here = [one for one, node in nodes.items() if node is not None]
-            # What belongs to the screen that is seen comes first, what leads away from it last.
-            here.sort(key=lambda one: 1 if nodes[one] is self else 0 if self._seen(nodes[one]) else 2)
+            here.sort(key=lambda one: self._nearness(one, nodes[one]))
+            once = {one.help: one for one in reversed(here)}  # a key of a pane and a command may be the same thing
+            here = [one for one in here if once[one.help] is one]
             self.push_screen(Palette(here, self.registry, self.look), self._picked)
 
-    def _seen(self, node: DOMNode | None) -> bool:
-        return node is not None and node.screen is self.screen
+    def _nearness(self, command: Command, node: DOMNode | None) -> int:
+        """What belongs to the pane or page at hand comes first, what leads away from it last."""
+        if command.section in _GENERAL:
+            return 2 if node is self else 1
+        at_hand = node is self.screen or (isinstance(node, Pane) and node is self.workbench.current)
+        if node is not None and node.screen is self.screen:
+            return 0 if at_hand or not isinstance(node, Pane) else 3
+        return 4
 
     def _picked(self, command: Command | None) -> None:
         if command is not None:
@@ -119,6 +133,9 @@ class Actions(Guided):
             self._arm(int(first), rest.strip())
 
     def _ask_to_arm(self, minutes: int) -> None:
+        if not self.roomy:
+            return
+
         def answered(reason: str | None) -> None:
             if reason is not None:
                 self._arm(minutes, reason)
@@ -126,18 +143,10 @@ class Actions(Guided):
         self.push_screen(ArmScreen(minutes, self.registry.hint("arm")[0] or ":disarm", self.look), answered)
 
     def _arm(self, minutes: int, reason: str) -> None:
-        key, _ = self.registry.hint("arm")
-        said = f"ARMED for {minutes} minutes: plans can be approved. {key or ':disarm'} closes the window."
-        self.order("session.arm", {"minutes": minutes, "reason": reason}, said)
+        self.order("session.arm", {"minutes": minutes, "reason": reason})
 
     def action_disarm(self) -> None:
-        whose = self.snapshot.agent.armed_by
-        closed = (
-            f"The window of {self.look.clean(whose, 40)} is closed"
-            if whose not in ("", self.examiner)
-            else "READ-ONLY"
-        )
-        self.order("session.disarm", {}, f"{closed}. What was approved goes on.")
+        self.order("session.disarm", {})
 
     # Pages
 
@@ -158,6 +167,12 @@ class Actions(Guided):
     def action_tamper(self) -> None:
         if not isinstance(self.screen, TamperScreen):
             self.push_screen(TamperScreen())
+
+    def action_keymap(self) -> None:
+        self.push_screen(PageScreen("keymap", self._own_keys, "Your keymap"))
+
+    def _own_keys(self, width: int) -> list[Line]:
+        return keymap_lines(self.registry, self.notices, width, self.look)
 
     # What waits
 

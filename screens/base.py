@@ -22,9 +22,10 @@ from screens.guided.rail import GuideStrip
 from screens.present import leases
 from screens.present.acquisitions import nothing_lost
 from screens.present.cells import Line
-from screens.present.context import beat_age, stale
+from screens.present.context import beat_age, power_word, stale
 from screens.present.durations import age
 from screens.present.look import Look
+from screens.present.reasons import brief
 from screens.present.reasons import why as reason
 from screens.present.states import counted, running, waiting
 from screens.widgets.context_bar import ContextBar
@@ -67,6 +68,11 @@ class CaseScreen(Screen[Result]):
     def crumbs(self) -> Sequence[str]:
         """Where this screen is, after the case id."""
         return ()
+
+    @property
+    def about(self) -> str:
+        """The id of the acquisition that this screen tells all of: the strip need not. "" for none."""
+        return ""
 
     @property
     def hints(self) -> Sequence[tuple[str, str]]:
@@ -122,7 +128,7 @@ class CaseScreen(Screen[Result]):
             snapshot.leases, bench.shelf.names, now, leases.not_ended(snapshot.acquisitions)
         )
         self.query_one(Strips).update_problems(
-            problems(snapshot, bench.link.state, bench.link.fault, self.look, bench)
+            problems(snapshot, bench.link.state, bench.link.fault, self.look, bench, self.about)
         )
         self.show_strip()
         self.query_one(FooterLine).update_footer(
@@ -144,17 +150,18 @@ class CaseScreen(Screen[Result]):
         nearest = leases.live(snapshot.leases, leases.not_ended(snapshot.acquisitions))
         if nearest:
             out.extend([(f"{nearest[0].id} ", ""), leases.remaining(nearest[0], now, look), ("  ", "")])
+        out.extend([power_word(snapshot, now, look), ("  ", "")])
         if needs:
             out.append((f"{look.warn} {counted(needs)}  ", "need"))
-        out.append((f"{len(working)} running  ", ""))
-        out.append((f"needs {SMALLEST[0]}x{SMALLEST[1]}  {look.clean(snapshot.case.id, 20)}", "dim"))
+        out.append((f"needs {SMALLEST[0]}x{SMALLEST[1]}  ", "dim"))
+        out.append((f"{len(working)} running  {look.clean(snapshot.case.id, 20)}", "dim"))
         return tuple(out)
 
 
 def problems(
-    snapshot: CaseSnapshot, link: str, fault: Fault | None, look: Look, bench: Workbench
+    snapshot: CaseSnapshot, link: str, fault: Fault | None, look: Look, bench: Workbench, about: str = ""
 ) -> list[Problem]:
-    """What needs a person now, the gravest first, in plain words."""
+    """What needs a person now, the gravest first, in plain words; without the acquisition ``about``."""
     now = bench.clock.now()
     out: list[Problem] = []
     if link == "gone":
@@ -175,11 +182,12 @@ def problems(
         out.append(Problem(look.clean(snapshot.agent.problem, 400)))
     keys = f"s try again now {look.dot} d details"
     for one in waiting(snapshot.acquisitions):
-        if one.state == "waiting_for_credentials":
+        if one.state == "waiting_for_credentials" and one.id != about:
             lead = f"{look.clean(one.id)} waits: "
             # A line of its own at most: what to do about it is as needed as the cause.
             room = max(24, bench.screen.size.width - 4 - cell_len(lead))
-            cause = reason(look.clean(one.error or "its credentials ended", _CAP), room, look).rstrip(".")
+            said = look.clean(one.error or "its credentials ended", _CAP).rstrip(".")
+            cause = reason(brief(said), room, look)
             todo = look.clean(one.next or "sign in; it goes on by itself", _CAP).rstrip(".")
             out.append(Problem(f"{lead}{cause}", todo, nothing_lost(one), keys))
             keys = ""

@@ -8,7 +8,9 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import secrets
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -39,7 +41,7 @@ def copy(app: Workbench, value: str, what: str) -> None:
 
 
 def saved_in() -> Path:
-    """The file that holds what was copied last, 0600; each copy overwrites it."""
+    """The file that holds what was copied last, 0600; each copy replaces it."""
     return Locations().state / "copied.txt"
 
 
@@ -53,13 +55,23 @@ async def _copied(app: Workbench, value: str, what: str) -> None:
 
 
 def _save(path: Path, value: str) -> str:
-    """Write the value and a line feed; "" or why it could not be written."""
+    """Put a file of the value and a line feed in that place; "" or why that could not be done.
+
+    Whatever stands there is replaced and never opened: nothing is written through a link of either kind, and no
+    FIFO is waited for.
+    """
+    part = path.with_name(f".{path.name}-{secrets.token_hex(8)}.tmp")
     try:
         private_directory(path.parent)
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            os.fchmod(descriptor, 0o600)
-            file.write(value.encode() + b"\n")
+        descriptor = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(value.encode() + b"\n")
+            part.rename(path)
+        except OSError:
+            with suppress(OSError):
+                part.unlink()
+            raise
     except OSError as error:
         return error.strerror or str(error)
     return ""

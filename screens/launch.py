@@ -47,7 +47,7 @@ def open_case(
     from screens.root import run
 
     keymap = load(locations.keymap_file, DEFAULT)
-    said = run(
+    said, code = run(
         case.path,
         case.read_model,
         reach,
@@ -60,7 +60,7 @@ def open_case(
     )
     if said:
         print(said)
-    return 0
+    return code
 
 
 def choose_case(cases: Path, locations: Locations, options: UiOptions, doctor: Sequence[str]) -> Decision | None:

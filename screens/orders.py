@@ -11,6 +11,7 @@ from app.clock import Clock
 from app.faults import Fault
 from app.model.view import CaseSnapshot
 from screens.acquisition.screen import AcquisitionScreen
+from screens.base import SMALLEST
 from screens.command.line import History
 from screens.command.registry import Registry
 from screens.custody.event import EventScreen
@@ -65,6 +66,21 @@ class Orders(OneKeyAtATime[str]):
         assert isinstance(screen, WorkbenchScreen)
         return screen
 
+    @property
+    def roomy(self) -> bool:
+        """There is room for a question. Where there is none, it is said; nobody answers what is not seen."""
+        width, height = self.screen.size
+        if width >= SMALLEST[0] and height >= SMALLEST[1]:
+            return True
+        self.say(f"This needs {SMALLEST[0]}x{SMALLEST[1]}.", "warning")
+        return False
+
+    def push_screen(self, screen: Any, *more: Any, **options: Any) -> Any:
+        for told in list(self._notifications):
+            if told.severity == "information":  # it would lie over what is opened now
+                self._unnotify(told)
+        return super().push_screen(screen, *more, **options)
+
     def say(self, text: str, severity: Literal["information", "warning", "error"] = "information") -> None:
         """A toast; ``text`` is already harmless."""
         lasts = _TOLD_S if severity == "information" else _WARNED_S
@@ -84,7 +100,8 @@ class Orders(OneKeyAtATime[str]):
             if reason is not None:
                 then(reason)
 
-        self.push_screen(TypedConfirm(question, self.look), answered)
+        if self.roomy:
+            self.push_screen(TypedConfirm(question, self.look), answered)
 
     def order(self, method: str, params: dict[str, Any], said: str = "") -> None:
         """Send a command; a refusal is shown, nothing else happens."""

@@ -141,6 +141,7 @@ class Reader:
     def close(self) -> None:
         """Close the feed and end the threads; what they still look up is given up."""
         self._closing.set()
+        self._feed.interrupt()
         self._beside.shutdown(wait=True, cancel_futures=True)
         self._thread.submit(self._feed.close)
         self._thread.shutdown(wait=True, cancel_futures=False)

@@ -19,10 +19,12 @@ from screens.base import CaseScreen
 from screens.command.catalogue import DEFAULT
 from screens.command.line import History
 from screens.command.registry import Registry
+from screens.credentials.arm import ArmScreen
 from screens.farewell import broken
 from screens.link import Link
 from screens.present.context import Surroundings, stale
 from screens.present.look import Look
+from screens.present.news import news
 from screens.present.shelf import Shelf
 from screens.present.slow import ends_soon, only_beat
 from screens.reader import Reader
@@ -35,7 +37,6 @@ TICK_S = 1.0
 _PING_EVERY_S = 5.0
 _SKEW_S = 5.0
 _SLOW_TICK_S = 5.0
-_NOTICES = 3
 
 
 class Workbench(TerminalApp[str], Actions):
@@ -65,7 +66,7 @@ class Workbench(TerminalApp[str], Actions):
         sources: Sources = NO_SOURCES,
     ) -> None:
         super().__init__(options or UiOptions(), look=look, theme=theme)
-        self._notices = notices
+        self.notices = notices
         self.poll_s = options.refresh_s if options else POLL_S
         self.registry = registry
         self.case_dir = case_dir
@@ -95,10 +96,9 @@ class Workbench(TerminalApp[str], Actions):
         self.run_worker(self._read(), group="feed")
         self.run_worker(self.link.run(), group="link")
         self.set_interval(TICK_S, self._tick)
-        for notice in self._notices[:_NOTICES]:
-            self.say(self.look.clean(notice, 400), "warning")
-        if len(self._notices) > _NOTICES:
-            self.say(f"{len(self._notices) - _NOTICES} more lines of the keymap were left out.", "warning")
+        if self.notices:
+            one, many = "An entry of the keymap is", f"{len(self.notices)} entries of the keymap are"
+            self.say(f"{many if len(self.notices) > 1 else one} left out; :keymap tells why.", "warning")
 
     def leave(self) -> None:
         self.action_detach()
@@ -127,11 +127,20 @@ class Workbench(TerminalApp[str], Actions):
             reading = await self.reader.poll()
             if reading is not None:
                 quiet = self.slow and only_beat(self.snapshot, reading.snapshot)
+                told = news(self.snapshot.agent, reading.snapshot.agent, self.examiner, self.clock.now())
                 self.snapshot, self.shelf = reading.snapshot, reading.shelf
+                self._tell(told)
                 if not quiet:
                     self._case_changed()
             self._ask_for_accounts()
             await asyncio.sleep(max(self.poll_s, CALM_REFRESH_S) if self.slow else self.poll_s)
+
+    def _tell(self, what: str) -> None:
+        """News of the write window, whoever opened or closed it, and in which terminal."""
+        if what:
+            self.say(self.look.plain(what), "warning")
+            if isinstance(self.screen, ArmScreen) and self.armed:
+                self.screen.dismiss(None)
 
     def _case_changed(self) -> None:
         if not self.is_running:
@@ -182,8 +191,9 @@ def run(
     options: UiOptions | None = None,
     notices: Sequence[str] = (),
     sources: Sources = NO_SOURCES,
-) -> str | None:
-    """Open the screens of a case; returns the sentence to print after leaving.
+) -> tuple[str | None, int]:
+    """Open the screens of a case; returns the sentence to print after leaving, and the exit code: 1 where the
+    screens ended by a fault of their own.
 
     ``sqlite`` is the read model (it need not exist yet), ``connect`` is called after the first frame,
     ``comeback`` is the command that opens this case again (``jumpbag`` and its id by default); ``notices`` are
@@ -203,5 +213,5 @@ def run(
     )
     said = bench.run(mouse=bench.options.mouse)
     if bench.return_code and said is None:
-        return broken(bench.fault_of_its_own, bench.snapshot, case_dir, bench.look, comeback)
-    return said
+        return broken(bench.fault_of_its_own, bench.snapshot, case_dir, bench.look, comeback), 1
+    return said, 0

@@ -9,11 +9,12 @@ from typing import TypeVar
 
 from app.acquisition.board import Board
 from app.acquisition.evidence import Places
+from app.acquisition.gates import Gates
 from app.acquisition.record import History, Record
 from app.case.folder import CaseFolder
 from app.clock import Clock, parse_stamp
 from app.credentials.broker import Broker, Holding
-from app.faults import Broken, CredentialExpired
+from app.faults import ApprovalEnded, Broken, CredentialExpired
 from app.model import Plan, Step
 from app.ports import Provider, StepContext
 
@@ -24,8 +25,7 @@ CatchUp = Callable[[History, Step], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True)
 class Desk:
-    """``permit`` is asked right before an intent; it raises when somebody has paused or cancelled meanwhile, or
-    the approval is over. ``work`` is where indexes and journals lie; ``version`` goes into the bags."""
+    """``work`` is where indexes and journals lie; ``version`` goes into the bags."""
 
     case: CaseFolder
     record: Record
@@ -35,7 +35,12 @@ class Desk:
     work: Path
     clock: Clock
     version: str
-    permit: Callable[[History, Step], None]
+    gates: Gates
+
+    def permit(self, history: History, step: Step) -> None:
+        """Asked right before an intent: raises when somebody has paused or cancelled meanwhile, or the approval is
+        over."""
+        self.gates.permit(history, step)
 
     def provider(self, history: History) -> Provider:
         return self.providers[history.plan.target.cloud]
@@ -46,7 +51,9 @@ class Desk:
         return Places(self.case.partial(item), self.case.bag(item), self.work / history.id / item)
 
     def holding(self, history: History, step: Step) -> Holding:
-        """The lease that the step runs under."""
+        """The lease that the step runs under; ApprovalEnded if nothing may be done any more."""
+        if not self.gates.approved(history):
+            raise ApprovalEnded(f"the approval of {history.id} ended {history.until}", next="resume it")
         spec = history.plan.lease(step.lease)
         return self.broker.holding(
             spec,

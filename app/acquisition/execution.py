@@ -148,13 +148,13 @@ class Execution:
                 return task.result()
 
     def _ask_again(self, history: History) -> None:
-        """The approval ended before everything was taken back: whoever cancelled is asked to say so once more."""
+        """The authority ended before everything was taken back: whoever cancelled is asked to say so once more."""
         self._gates.of(history.id).hold()
         self._board.set(
             history.id,
             state="interrupted",
-            error=f"the approval ended {history.valid_until}, and something is still to be taken back",
-            next=f"cancel {history.id} again: that approves taking it back",
+            error=f"the approval ended {history.until}, and something is still to be taken back",
+            next=f"cancel {history.id} again: that approves taking it back, and nothing else",
             rate=None,
             eta_s=None,
         )

@@ -6,7 +6,7 @@ import asyncio
 
 from app.acquisition.board import Board
 from app.acquisition.control import Control
-from app.acquisition.record import History
+from app.acquisition.record import History, Record
 from app.clock import Clock, parse_stamp
 from app.faults import ApprovalEnded
 from app.model import Step
@@ -15,10 +15,12 @@ from app.model import Step
 class Gates:
     """Wishes are in the custody log before they are set here, so a restart finds them again."""
 
-    def __init__(self, board: Board, clock: Clock) -> None:
+    def __init__(self, record: Record, board: Board, clock: Clock) -> None:
+        self._record = record
         self._board = board
         self._clock = clock
         self._controls: dict[str, Control] = {}
+        self._ends: dict[str, tuple[int, float]] = {}  # acquisition -> which approval, its end by monotonic()
 
     def of(self, acq: str) -> Control:
         return self._controls.setdefault(acq, Control())
@@ -32,7 +34,19 @@ class Gates:
         return list(self._controls.values())
 
     def approved(self, history: History) -> bool:
-        return parse_stamp(history.valid_until) > self._clock.now()
+        """Whether the authority in force has not ended: by the later of now and the newest event since it was
+        given, and by the monotonic clock since it was first asked for here. A clock that is set back gives
+        nothing back: what was once seen to have ended stays so."""
+        times = [self._clock.now()]
+        if newest := self._record.newest_since(history.since):
+            times.append(parse_stamp(newest))
+        left = (parse_stamp(history.until) - max(times)).total_seconds()
+        now = self._clock.monotonic()
+        which, end = self._ends.get(history.id, (-1, 0.0))
+        if which != history.since:
+            end = now + left
+        self._ends[history.id] = history.since, min(end, now + left)
+        return self._ends[history.id][1] > now
 
     def permit(self, history: History, step: Step) -> None:
         """May an intent be written now? Raises when a wish or the end of the approval came in between.
@@ -54,7 +68,7 @@ class Gates:
         self._board.set(
             history.id,
             state="interrupted",
-            error=f"the approval ended {history.valid_until}",
+            error=f"the approval ended {history.until}",
             next="resume it to approve the same plan again",
             rate=None,
             eta_s=None,

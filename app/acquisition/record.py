@@ -38,6 +38,8 @@ class History:
     approved_by: str
     valid_until: str
     reason: str
+    since: int = 0  # the event that approved it, or that cancelled it: what is in force began with it
+    taking_back: dict[str, str] = field(default_factory=dict)  # the authority that its cancel carries
     items: dict[str, str] = field(default_factory=dict)  # key of the plan's item -> evidence id
     attempt: int = 0
     wish: Wish = "run"
@@ -61,6 +63,11 @@ class History:
         """Approved and started, and not ended since."""
         return self.attempt > 0 and self.finished is None
 
+    @property
+    def until(self) -> str:
+        """When the authority in force ends: of the plan, once it is cancelled of taking back what is in force."""
+        return self.taking_back.get("valid_until", self.valid_until)
+
 
 def plan_text(plan: Plan) -> tuple[str, str]:
     """The plan as the log holds it, and the hex SHA-256 that names it."""
@@ -78,6 +85,7 @@ class Record:
         self.evidence = SealedEvidence(case.evidence)
         self.leases: dict[str, dict[str, Any]] = {}
         self.last_ts = ""
+        self._newest: list[tuple[int, str]] = []  # seq and ts of those events that no later one is newer than
         self.settings_sha256 = ""
         self._ledger = ledger
         self._model = model
@@ -165,6 +173,9 @@ class Record:
         if body is None:
             return
         self.last_ts = body["ts"]
+        while self._newest and self._newest[-1][1] <= body["ts"]:
+            self._newest.pop()
+        self._newest.append((body["seq"], body["ts"]))
         named = [body[member] for member in ("acq", "item", "lease") if member in body]
         if body["op"] == "acquisition.start":
             named += body.get("params", {}).get("items", {}).values()
@@ -178,6 +189,10 @@ class Record:
             handler(body)
         for watcher in self._watchers:
             watcher(body)
+
+    def newest_since(self, seq: int) -> str:
+        """The latest time that any event from ``seq`` on states, "" if there is none."""
+        return next((ts for at, ts in self._newest if at >= seq), "")
 
     def watch(self, watcher: Callable[[dict[str, Any]], None]) -> None:
         """Call this with the body of every event from now on: those that :meth:`load` reads, then new ones."""
@@ -200,6 +215,7 @@ class Record:
         plan = msgspec.json.decode(params["plan"], type=Plan)
         if old is not None:
             old.valid_until, old.approved_by = authority["valid_until"], authority["approved_by"]
+            old.since = body["seq"]
             return
         self.histories[body["acq"]] = History(
             id=body["acq"],
@@ -207,6 +223,7 @@ class Record:
             approved_by=authority["approved_by"],
             valid_until=authority["valid_until"],
             reason=params.get("reason", ""),
+            since=body["seq"],
         )
 
     def _on_acquisition_start(self, body: dict[str, Any]) -> None:
@@ -225,7 +242,10 @@ class Record:
         self.histories[body["acq"]].wish = "pause"
 
     def _on_acquisition_cancel(self, body: dict[str, Any]) -> None:
-        self.histories[body["acq"]].wish = "cancel"
+        history = self.histories[body["acq"]]
+        history.wish = "cancel"
+        if "authority" in body:
+            history.taking_back, history.since = dict(body["authority"]), body["seq"]
 
     def _on_acquisition_finish(self, body: dict[str, Any]) -> None:
         history = self.histories[body["acq"]]
@@ -313,7 +333,10 @@ class Record:
     # -- writing --------------------------------------------------------------------------------
 
     def authority(self, history: History | None, actor: str) -> dict[str, str]:
-        """On whose authority something is changed: the approval of the plan, or the case itself."""
+        """On whose authority something is changed: the approval of the plan, of what a cancel takes back, or the
+        case itself."""
+        if history is not None and history.taking_back:
+            return dict(history.taking_back)
         if history is not None:
             return {
                 "ticket": self.case.ticket,

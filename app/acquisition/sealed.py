@@ -75,11 +75,22 @@ class SealedEvidence:
             bytes_done=done,
             bytes_total=done if state == "ok" else begun.bytes_total,
             ended=when,
-            reason=body["outcome"]["error"],
+            reason=body["outcome"]["error"] or not_sealed(body.get("params", {})),
         )
         fresh = tuple(digest for digest in read_digests(body) if digest not in item.digests)
         if fresh:
             self.items[item.id] = msgspec.structs.replace(item, digests=item.digests + fresh)
+
+
+def not_sealed(params: dict[str, Any]) -> str | None:
+    """What a check that went well found beside the sealed files, in words; None for nothing."""
+    found = params.get("not_sealed")
+    if not found:
+        return None
+    names, count = ", ".join(found["names"]), int(found["files"])
+    what = names if count == 1 else f"{count} files ({names}{', …' if count > len(found['names']) else ''})"
+    is_, was = ("stands", "was") if count == 1 else ("stand", "were")
+    return f"{what}, ending in .tmp, {is_} in the bag and {was} neither sealed nor read"
 
 
 def read_digests(body: dict[str, Any]) -> tuple[Digest, ...]:

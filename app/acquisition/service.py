@@ -71,7 +71,6 @@ class Acquisitions:
 
     def _approve(self, acq: str, plan: Plan, actor: str, reason: str, batch: dict[str, int] | None = None) -> None:
         text, digest = plan_text(plan)
-        until = self._clock.now() + timedelta(seconds=self._record.case.settings.agent.approval_seconds)
         self._record.fact(
             "plan.approve",
             f"{actor} approved {acq}: {plan.kind} {plan.target.id} in {plan.target.account}, "
@@ -82,12 +81,7 @@ class Acquisitions:
             account=plan.target.account,
             region=plan.target.region,
             resource=plan.target.id,
-            authority={
-                "ticket": self._record.case.ticket,
-                "approved_by": actor,
-                "scope": f"{acq}: {plan.kind} {plan.target.id}",
-                "valid_until": stamp(until),
-            },
+            authority=self._authority(f"{acq}: {plan.kind} {plan.target.id}", actor),
             params={"reason": reason, "plan": text, "plan_sha256": digest, **({"batch": batch} if batch else {})},
         )
 
@@ -159,23 +153,39 @@ class Acquisitions:
         owes = self._ending.owes(history)
         if history.finished == "done" or (history.finished == "cancelled" and not owes):
             raise Refused(f"{acq} is {history.finished}", next="nothing to cancel")
-        if owes and not self._gates.approved(history):
-            self._approve(acq, history.plan, actor, "approved again to take back what is in force")
         under_way = history.wish == "cancel" and history.finished != "cancelled"
+        over = under_way and not self._gates.approved(history)
+        if over or not under_way:
+            self._cancelled(history, actor, reason)
         if not under_way:
-            self._record.fact(
-                "acquisition.cancel", f"{actor} cancelled {acq}.", actor=actor, acq=acq, params={"reason": reason}
-            )
             if history.running:
                 control.resume()
                 control.cancel()
             else:
                 await self._end(history)
-        elif control.waiting:
+        elif control.waiting and not over:
             control.give_up()
         else:
             control.resume()
         return "cancelled" if history.finished == "cancelled" else self._board.row(acq).state
+
+    def _cancelled(self, history: History, actor: str, reason: str) -> None:
+        """The wish, and in the same event the authority for what follows from it: there is never one without the
+        other. It approves no step of the plan but those that take back."""
+        acq, again = history.id, " again" if history.wish == "cancel" else ""
+        self._record.fact(
+            "acquisition.cancel",
+            f"{actor} cancelled {acq}{again}: what is in force of it is taken back, nothing else is done.",
+            actor=actor,
+            acq=acq,
+            authority=self._authority(f"{acq}: take back what is in force", actor),
+            params={"reason": reason},
+        )
+
+    def _authority(self, scope: str, actor: str) -> dict[str, str]:
+        case = self._record.case
+        until = stamp(self._clock.now() + timedelta(seconds=case.settings.agent.approval_seconds))
+        return {"ticket": case.ticket, "approved_by": actor, "scope": scope, "valid_until": until}
 
     async def _end(self, history: History) -> None:
         """Cancel what does not run any more. Taking things back may take a while: it goes on by itself."""
@@ -232,7 +242,7 @@ class Acquisitions:
         if not self._gates.approved(history):
             control.hold()
             return "interrupted", {
-                "error": f"the approval ended {history.valid_until} while no agent ran",
+                "error": f"the approval ended {history.until} while no agent ran",
                 "next": "resume it to approve the same plan again",
             }
         if history.wish == "pause":

@@ -151,9 +151,9 @@ class CaseAgent:
         holder.append(self.broker)
         self.browse = Browse(providers, self.broker, record, self._model, self.clock)
         board = self._board = Board(self._model, self.clock)
-        gates = Gates(board, self.clock)
+        gates = Gates(record, board, self.clock)
         work = self._locations.work(case.log)
-        desk = Desk(case, record, board, self.broker, providers, work, self.clock, VERSION, gates.permit)
+        desk = Desk(case, record, board, self.broker, providers, work, self.clock, VERSION, gates)
         runner = StepRunner(desk)
         self._providers = providers
         await recover.close_intents(record, runner, self.clock)

@@ -17,7 +17,7 @@ from typing import Any
 import msgspec
 
 from app.acquisition.record import AGENT, Record
-from app.acquisition.sealed import STOPPED
+from app.acquisition.sealed import STOPPED, not_sealed
 from app.case.readmodel import ReadModel
 from app.clock import Clock, parse_stamp, stamp
 from app.custody import CannotRead, Entry
@@ -33,6 +33,7 @@ log = logging.getLogger("jumpbag.checks")
 
 _EVERY_S = 0.25
 _LEAVE_S = 10.0
+_NAMED = 20
 _KEEP = "keep the bag as it is, and compare it with another copy"
 
 
@@ -194,9 +195,13 @@ class Checks:
             fault = Fault(f"an error inside the agent ({type(error).__name__})")
             record.failed(intent, f"{item} could not be checked: {fault.message}.", fault, params=params)
         else:
+            # Nothing of ours is left in a bag once it is sealed: such a file was put there by somebody.
+            if strangers := [visible(name) for name in report.ignored]:
+                params["not_sealed"] = {"files": len(strangers), "names": strangers[:_NAMED]}
             record.result(
                 intent,
-                f"{item} agrees with its manifests and its seal: every byte was read again.",
+                f"{item} agrees with its manifests and its seal: every byte was read again."
+                + (f" But {not_sealed(params)}." if strangers else ""),
                 digests=_reverified(report, record.seal(item)),
                 params={**params, "files": len(report.digests)},
             )

@@ -22,7 +22,9 @@ def guide_methods(agent: CaseAgent) -> dict[str, Handler]:
     async def step(peer: Peer, params: dict[str, Any]) -> Any:
         await agent.ready()
         run, name, state = (_text(params, key) for key in ("run", "step", "state"))
-        agent.guides.step(run, name, state, _words(params, "note"), _actor(agent, peer))
+        note, sha256 = _words(params, "note"), _words(params, "sha256")
+        actor, attached = _actor(agent, peer), peer.attached
+        agent.guides.step(run, name, state, note, actor, sha256=sha256, attached=attached)
         return {"run": run, "step": name, "state": state}
 
     async def target(peer: Peer, params: dict[str, Any]) -> Any:

@@ -6,16 +6,19 @@ cloud: a run is a record beside the work.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, get_args
 
 import msgspec
 
 from app.acquisition.record import Record
+from app.agent.judging import Judge
 from app.case.readmodel import ReadModel
 from app.faults import Refused, Usage
-from app.guided.conditions import number
+from app.guided.conditions import RULES, Condition, Unknown, number, parse, present
 from app.guided.load import Library
+from app.guided.playbook import blank
 from app.model.view import GuideRun, GuideStep
 from app.text import visible
 
@@ -24,8 +27,10 @@ NOTE = 2000
 """Characters of a note."""
 _TARGET = 200
 _ABOUT = "playbook target"
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+_BY_HAND = Condition("by_hand", {})
 _SAID: dict[State, str] = {
-    "done": "seen to be done by the screens",
+    "done": "done, as reported by the screens of",
     "by_hand": "done by hand, as recorded by",
     "skipped": "skipped by",
     "todo": "to do again, says",
@@ -33,15 +38,20 @@ _SAID: dict[State, str] = {
 
 
 class Guides:
-    """The runs of a case. Only the examiner who follows one records its steps; another takes over first."""
+    """The runs of a case. Only the examiner who follows one records its steps; another takes over first.
+
+    When a step counts as done is in the log since the start of its run, and does not change with the file.
+    """
 
     def __init__(self, record: Record, model: ReadModel, library: Callable[[], Library]) -> None:
         self._record = record
         self._model = model
         self._library = library
         self._runs: dict[str, GuideRun] = {}
-        self._by_hand: dict[str, frozenset[str]] = {}  # run -> steps that the screens cannot see
+        self._done: dict[str, Mapping[str, Condition]] = {}  # run -> when each step counts as done
         self._newest = 0  # number of the newest acquisition
+        self.judge = Judge(record, model)
+        record.watch(self.judge.heard)
         record.watch(self._heard)
 
     # -- what the log says ------------------------------------------------------------------------------
@@ -62,7 +72,8 @@ class Guides:
 
     def _began(self, body: dict[str, Any], params: dict[str, Any]) -> None:
         ident = str(params.get("run", ""))
-        self._by_hand[ident] = frozenset(map(str, params.get("by_hand", ())))
+        named = zip(params.get("steps", ()), params.get("done", ()), strict=False)
+        self._done[ident] = {str(step): _condition(str(text)) for step, text in named}
         self._put(
             GuideRun(
                 id=ident,
@@ -123,37 +134,73 @@ class Guides:
                 "title": found.title,
                 "sha256": edition.sha256,
                 "steps": [step.id for step in found.steps],
-                "by_hand": [step.id for step in found.steps if step.by_hand],
+                "done": [step.counts for step in found.steps],
                 "target": about,
             },
         )
         return run
 
-    def step(self, run: str, step: str, state: str, note: str, actor: str) -> None:
-        """Record how a step went. Refused if another examiner follows the run, if the note that is the only trace
-        of a step is missing, or if the screens claim to have seen what they cannot see."""
+    def step(
+        self, run: str, step: str, state: str, note: str, actor: str, *, sha256: str = "", attached: bool = False
+    ) -> None:
+        """Record how a step went. ``sha256`` is of the playbook's text as the screens have it, "" where they have
+        none; ``attached``: a session of ``actor`` says so.
+
+        Refused if another examiner follows the run, if the note that is the only trace of a step is missing, or if
+        the screens claim to have seen what they cannot see, or what this record contradicts.
+        """
         followed = self._mine(run, actor)
         place = next((n for n, one in enumerate(followed.steps, 1) if one.id == step), None)
         if place is None:
             raise Usage(f"{run} has no step {visible(step, cap=60)!r}", next="its steps are in custody")
         if state not in get_args(State):
             raise Usage(f"{visible(state, cap=60)!r} is no state of a step", next=f"{', '.join(get_args(State))}")
+        if sha256 and not _SHA256.fullmatch(sha256):
+            raise Usage("the parameter sha256 is no SHA-256", next="send 64 small hexadecimal digits")
         note = _plain(note, "note", NOTE).strip()
-        if state == "done" and step in self._by_hand[run]:
-            raise Refused(f"no screen can see that step {step} is done", next="record by hand what was done")
-        if state in ("by_hand", "skipped") and not note:
+        if state in ("by_hand", "skipped") and blank(note):
             what = "what was done, and what was seen" if state == "by_hand" else "why it is skipped"
             raise Usage(f"step {step} needs a note", next=f"say {what}")
-        if state == "done" and followed.steps[place - 1].state == "done":
-            return  # two terminals saw the same
-        said = _SAID[state]  # type: ignore[index]
-        said = said if state == "done" else f"{said} {actor}"
+        said = f"{_SAID[state]} {actor}"  # type: ignore[index]
+        if state == "done":
+            if followed.steps[place - 1].state == "done":
+                return  # two terminals saw the same
+            condition = self._done[run].get(step, _BY_HAND)
+            self._claimed(followed, place - 1, condition, sha256, attached)
+            if RULES[condition.name].told_by == "record":
+                said = "done, as this record shows"
         self._record.fact(
             "playbook.step",
             f"{run}, step {place} of {len(followed.steps)} ({step}): {said}.",
             actor=actor,
-            params={"run": run, "step": step, "state": state, "note": note},
+            params={"run": run, "step": step, "state": state, "note": note, "sha256": sha256},
         )
+
+    def _claimed(self, run: GuideRun, place: int, condition: Condition, sha256: str, attached: bool) -> None:
+        """Refuse what no screen can have seen: only what is next is done, by those who sit there, under the text
+        that the run began with, and never against what is recorded."""
+        step, by_hand = run.steps[place].id, "record by hand what was done"
+        if condition.name == "by_hand":
+            raise Refused(f"no screen can see that step {step} is done", next=by_hand)
+        if not attached:
+            raise Refused(
+                f"only a session of {run.examiner} reports that step {step} is done",
+                next=f"open the case in the UI, or {by_hand}",
+            )
+        here = present(run)
+        if here != place:
+            now = f"step {run.steps[here].id} is" if here is not None else f"{run.id} is finished"
+            raise Refused(f"step {step} is not the present one of {run.id}", next=f"{now}")
+        if sha256 != run.sha256:
+            raise Refused(
+                f"the playbook of {run.id} is not the text that it began with",
+                next=f"{by_hand}, or start the playbook anew",
+            )
+        if self.judge.contradicts(condition, run):
+            raise Refused(
+                f"step {step} is not done: this record does not have that {RULES[condition.name].words}",
+                next=f"do it, or {by_hand}",
+            )
 
     def about(self, run: str, target: str, actor: str) -> str:
         """Say what a run is about; the target."""
@@ -207,3 +254,11 @@ def _plain(text: str, name: str, most: int) -> str:
     except UnicodeEncodeError:
         raise Usage(f"the parameter {name} is not text", next="send UTF-8") from None
     return text
+
+
+def _condition(text: str) -> Condition:
+    """What the log names; what this version does not know is for a person to judge."""
+    try:
+        return parse(text)
+    except Unknown:
+        return _BY_HAND

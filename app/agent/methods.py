@@ -14,6 +14,7 @@ from app.agent.check_methods import check_methods
 from app.agent.guide_methods import guide_methods
 from app.agent.planning import Asked
 from app.agent.server import Handler, Peer
+from app.agent.speaking import alone, speaker
 from app.custody import verify
 from app.faults import AgentGone, Usage
 
@@ -46,7 +47,7 @@ def methods(agent: CaseAgent) -> tuple[dict[str, Handler], Callable[[Peer], None
             raise AgentGone("the connection is closed", next="attach again")
         left(peer)
         record.fact("session.attach", f"{examiner} opened the case in the terminal.", actor=examiner)
-        peer.examiner, peer.attached = examiner, True
+        peer.examiner, peer.attached, peer.detached = examiner, True, False
         return agent.status()
 
     async def detach(peer: Peer, params: dict[str, Any]) -> Any:
@@ -55,9 +56,9 @@ def methods(agent: CaseAgent) -> tuple[dict[str, Handler], Callable[[Peer], None
 
     def left(peer: Peer) -> None:
         if peer.attached and agent.record is not None:
-            peer.attached = False
-            agent.window.left(peer)
             name = actor(peer)
+            peer.examiner, peer.attached, peer.detached = None, False, True
+            agent.window.left(peer)
             agent.record.fact("session.detach", f"{name} left the terminal; the agent goes on.", actor=name)
 
     async def arm(peer: Peer, params: dict[str, Any]) -> Any:
@@ -76,12 +77,12 @@ def methods(agent: CaseAgent) -> tuple[dict[str, Handler], Callable[[Peer], None
 
     async def refresh(peer: Peer, params: dict[str, Any]) -> Any:
         await agent.ready()
-        scope, wanted = _text(params, "scope"), params.get("accounts")
+        scope, wanted = _text(params, "scope"), _names(params, "accounts")
         who = actor(peer)
         if scope == "accounts":
             work = _accounts(agent, who)
         elif scope == "resources":
-            work = agent.browse.resources(set(wanted) if wanted else None, who)
+            work = agent.browse.resources(wanted or None, who)
         else:
             raise Usage(f"no such scope {scope!r}")
         task = asyncio.ensure_future(work)
@@ -104,9 +105,10 @@ def methods(agent: CaseAgent) -> tuple[dict[str, Handler], Callable[[Peer], None
         return {"plan": msgspec.to_builtins(made), "digest": digest}
 
     async def acquire(peer: Peer, params: dict[str, Any]) -> Any:
-        asked, reason, armed = _asked(params), _words(params, "reason"), params.get("arm") is True
+        asked, digest, reason = _asked(params), _words(params, "digest") or None, _words(params, "reason")
+        armed = alone(peer, params)
         await agent.ready()
-        return await agent.planning.acquire(asked, params.get("digest"), reason, actor(peer), armed)
+        return await agent.planning.acquire(asked, digest, reason, actor(peer), armed)
 
     async def batch(peer: Peer, params: dict[str, Any]) -> Any:
         plans = params.get("plans")
@@ -125,7 +127,7 @@ def methods(agent: CaseAgent) -> tuple[dict[str, Handler], Callable[[Peer], None
     async def resume(peer: Peer, params: dict[str, Any]) -> Any:
         await agent.ready()
         acq, who, reason = _text(params, "acquisition"), actor(peer), _words(params, "reason")
-        with agent.window.consent(params.get("arm") is True, who, reason) as consent:
+        with agent.window.consent(alone(peer, params), who, reason) as consent:
             state = await agent.acquisitions.resume(acq, who, reason, consent)
         return {"acquisition": acq, "state": state}
 
@@ -145,7 +147,10 @@ def methods(agent: CaseAgent) -> tuple[dict[str, Handler], Callable[[Peer], None
         return {"lease": lease, "state": "revoked"}
 
     async def check(peer: Peer, params: dict[str, Any]) -> Any:
-        found = await asyncio.to_thread(verify, agent.case.path, log_only=bool(params.get("log_only", False)))
+        log_only = bool(params.get("log_only", False))
+        found = await asyncio.to_thread(verify, agent.case.path, log_only=log_only)
+        if found.ok and not log_only and agent.record is not None and peer.attached:
+            agent.guides.judge.verified(actor(peer))
         return msgspec.to_builtins(found)
 
     async def stop(peer: Peer, params: dict[str, Any]) -> Any:
@@ -177,14 +182,14 @@ def methods(agent: CaseAgent) -> tuple[dict[str, Handler], Callable[[Peer], None
         **guide_methods(agent),
     }
 
-    def touching(handler: Handler) -> Handler:
+    def touching(name: str, handler: Handler) -> Handler:
         async def touched(peer: Peer, params: dict[str, Any]) -> Any:
             agent.touch()
-            return await handler(peer, params)
+            return await handler(speaker(peer, name, params, agent.case.settings.examiner), params)
 
         return touched
 
-    return {name: touching(handler) for name, handler in handlers.items()}, left
+    return {name: touching(name, handler) for name, handler in handlers.items()}, left
 
 
 async def _accounts(agent: CaseAgent, who: str) -> list[str]:
@@ -193,8 +198,8 @@ async def _accounts(agent: CaseAgent, who: str) -> list[str]:
 
 
 def _text(params: dict[str, Any], name: str) -> str:
-    value = params.get(name)
-    if not isinstance(value, str) or not value:
+    value = _words(params, name)
+    if not value:
         raise Usage(f"the parameter {name} is missing")
     return value
 
@@ -202,9 +207,17 @@ def _text(params: dict[str, Any], name: str) -> str:
 def _words(params: dict[str, Any], name: str) -> str:
     """Words that need not be there."""
     value = params.get(name) or ""
-    if not isinstance(value, str):
+    if not isinstance(value, str) or any("\ud800" <= char <= "\udfff" for char in value):
         raise Usage(f"the parameter {name} is not text")
     return value
+
+
+def _names(params: dict[str, Any], name: str) -> set[str]:
+    """A list of names that need not be there."""
+    value = params.get(name) or []
+    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
+        raise Usage(f"the parameter {name} is not a list of texts")
+    return set(value)
 
 
 def _asked(params: dict[str, Any]) -> Asked:

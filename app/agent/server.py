@@ -21,9 +21,10 @@ _LINE_LIMIT = 1 << 20
 
 
 class Peer:
-    """One connection; ``examiner`` is set when it attaches as a user interface.
+    """One connection; ``examiner`` is set while it is attached as a user interface.
 
-    ``gone``: it is closed; a request that came before may still be under way.
+    ``detached``: it was attached, and has not attached again since. ``gone``: it is closed; a request that came
+    before may still be under way.
     """
 
     def __init__(self, uid: int, pid: int) -> None:
@@ -31,6 +32,7 @@ class Peer:
         self.pid = pid
         self.examiner: str | None = None
         self.attached = False
+        self.detached = False
         self.gone = False
         self.ssh_client: str | None = None
 
@@ -95,7 +97,7 @@ class Server:
     async def _answer(self, peer: Peer, line: bytes, writer: asyncio.StreamWriter) -> None:
         request_id: Any = None
         try:
-            request = json.loads(line)
+            request = _read(line)
             if not isinstance(request, dict) or not isinstance(request.get("params", {}), dict):
                 raise Usage("not a JSON-RPC 2.0 request")
             request_id = request.get("id")
@@ -105,7 +107,7 @@ class Server:
             answer: dict[str, Any] = {"result": await handler(peer, request.get("params", {}))}
         except Fault as fault:
             answer = {"error": {"code": -32000, "message": fault.message, "data": fault.data()}}
-        except ValueError:
+        except _NotJSON:
             answer = {"error": {"code": -32700, "message": "not JSON"}}
         except Exception as error:
             log.exception("in a command")
@@ -118,6 +120,17 @@ class Server:
             await writer.drain()
         except ConnectionError:
             pass
+
+
+class _NotJSON(Exception):
+    """What came is not a JSON document."""
+
+
+def _read(line: bytes) -> Any:
+    try:
+        return json.loads(line)
+    except (ValueError, RecursionError):
+        raise _NotJSON from None
 
 
 def _peer(writer: asyncio.StreamWriter) -> Peer:

@@ -96,18 +96,20 @@ def write(db: sqlite3.Connection, scan: str, resources: Iterable[Resource]) -> b
             "SELECT row, body FROM resource WHERE (cloud, account, region, kind, id) = (?, ?, ?, ?, ?)", key
         ).fetchone()
         if found is None:
-            row = db.execute(
-                "INSERT INTO resource (cloud, account, region, kind, id, scan, body) VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (*key, scan, body),
-            ).lastrowid
+            row = _insert(db, None, scan, one, body)
         else:
             row = found[0]
             db.execute("UPDATE resource SET scan = ?, body = ? WHERE row = ?", (scan, body, row))
             if found[1] == body:
                 continue
         changed = True
-        _list(db, int(row or 0), one)
+        _list(db, row, one)
     return changed
+
+
+def put_back(db: sqlite3.Connection, row: int, scan: str, one: Resource) -> None:
+    """Add a resource under the row that it had in another file; sqlite3.IntegrityError where one has it."""
+    _list(db, _insert(db, row, scan, one, msgspec.json.encode(one).decode()), one)
 
 
 def forget(db: sqlite3.Connection, cloud: str, account: str, region: str, keep_scan: str) -> bool:
@@ -122,6 +124,14 @@ def forget(db: sqlite3.Connection, cloud: str, account: str, region: str, keep_s
         if kind == "instance":
             _move_disks(db, owner_of(cloud, account), region, ident, None, "")
     return bool(gone)
+
+
+def _insert(db: sqlite3.Connection, row: int | None, scan: str, one: Resource, body: str) -> int:
+    made = db.execute(
+        "INSERT INTO resource (row, cloud, account, region, kind, id, scan, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (row, one.cloud, one.account, one.region, one.kind, one.id, scan, body),
+    )
+    return int(made.lastrowid or 0)
 
 
 def _list(db: sqlite3.Connection, row: int, one: Resource) -> None:

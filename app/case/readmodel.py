@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import secrets
 import sqlite3
-import zlib
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager, suppress
-from importlib.resources import files
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from app.case import inventory_rows
+from app.case.carry import carry
+from app.case.untrusted import SIDECARS, harden, schema
 from app.model import Account, Acquisition, EvidenceItem, Lease, Resource
 from app.model.view import AgentFacts, CaseFacts, CustodyFacts, EvidenceCheck, GuideRun, Scan, StepRow
 
@@ -21,32 +22,30 @@ _BUSY_MS = 500
 
 
 class ReadModel:
-    """``case.sqlite``. Each topic has a revision that rises with every change of it.
+    """``case.sqlite``. Each topic has a revision that differs after every change of it.
+
+    It is always made anew, beside the file that is there, and then put in its place: of that one no table, trigger
+    or view is used, only rows of the inventory (see :mod:`app.case.carry`). A link at that path is replaced, not
+    followed. OSError if it cannot be made. Close one before the next is made at its path: with the end of its last
+    writer a database takes away what has the name of its ``-wal``.
 
     ``synchronous=OFF`` is deliberate: the file is disposable and rebuilt from the log at each agent start.
     """
 
     def __init__(self, path: Path) -> None:
+        self._first = secrets.randbits(60)  # revision of a topic: none that a reader of an earlier file has seen
+        _replace(path, self._first)
         self._db = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
-        path.chmod(0o600)
-        self._db.execute("PRAGMA journal_mode=WAL")
-        self._db.execute("PRAGMA synchronous=OFF")
-        self._db.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
-        self._make(files("app.case").joinpath("schema.sql").read_text("utf-8"))
+        try:
+            harden(self._db)
+            self._db.execute("PRAGMA journal_mode=WAL")
+            self._db.execute("PRAGMA synchronous=OFF")
+            self._db.execute(f"PRAGMA busy_timeout={_BUSY_MS}")
+        except sqlite3.Error:
+            self._db.close()
+            raise
         self._depth = 0
         self.behind = False
-
-    def _make(self, schema: str) -> None:
-        """The tables, empty where the file has those of another version: nothing in it is original."""
-        version = zlib.crc32(schema.encode()) & 0x7FFFFFFF
-        if self._db.execute("PRAGMA user_version").fetchone()[0] != version:
-            names = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
-            for (name,) in self._db.execute(names).fetchall():
-                self._db.execute('DROP TABLE "{}"'.format(name.replace('"', '""')))
-            self._db.execute(f"PRAGMA user_version = {version}")
-        self._db.executescript(schema)
-        # Rows of a file that was made anew are not those of the file before, though they have the same numbers.
-        self._db.execute("INSERT OR IGNORE INTO revision VALUES ('file', ?)", (secrets.randbits(62),))
 
     @contextmanager
     def batch(self) -> Iterator[None]:
@@ -93,7 +92,8 @@ class ReadModel:
 
     def _touch(self, topic: str) -> None:
         self._db.execute(
-            "INSERT INTO revision VALUES (?, 1) ON CONFLICT (topic) DO UPDATE SET value = value + 1", (topic,)
+            "INSERT INTO revision VALUES (?, ?) ON CONFLICT (topic) DO UPDATE SET value = value + 1",
+            (topic, self._first),
         )
 
     def fact(self, key: str, value: CaseFacts | AgentFacts | CustodyFacts) -> None:
@@ -234,6 +234,37 @@ class ReadModel:
 
     def close(self) -> None:
         self._db.close()
+
+
+def _replace(path: Path, revision: int) -> None:
+    """A new file at that path, with what an earlier one has of the inventory."""
+    fresh = path.with_name(f"{path.name}.new")
+    _remove(fresh)
+    os.close(os.open(fresh, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+    try:
+        with closing(sqlite3.connect(fresh, isolation_level=None)) as db:
+            harden(db)
+            db.execute("PRAGMA journal_mode=OFF")
+            db.execute("PRAGMA synchronous=OFF")
+            db.executescript(schema())
+            file = carry(path, db)
+            if file is not None:
+                topics = [(topic, revision) for topic in ("accounts", "scans", "resources")]
+                db.executemany("INSERT INTO revision VALUES (?, ?)", topics)
+            # Rows of another file are not those of the one before, though they have the same numbers.
+            db.execute("INSERT INTO revision VALUES ('file', ?)", (file or secrets.randbits(61) + 1,))
+            db.execute("PRAGMA journal_mode=WAL")
+        # First the old one: no reader may meet one file with what belongs beside the other.
+        _remove(path)
+        fresh.replace(path)
+    except sqlite3.Error as error:
+        _remove(fresh)
+        raise OSError(f"{path} cannot be made anew: {error}") from None
+
+
+def _remove(path: Path) -> None:
+    for suffix in ("", *SIDECARS):
+        path.with_name(path.name + suffix).unlink(missing_ok=True)
 
 
 def _json(value: Any) -> str:

@@ -221,7 +221,7 @@ def steer(session: Session) -> int:
 
     async def work() -> int:
         async with session.agent() as (_, client):
-            asked: dict[str, Any] = {"acquisition": session.options.acquisition}
+            asked = session.spoken(acquisition=session.options.acquisition)
             if verb == "resume":
                 asked["arm"] = True  # what may have to be approved again is named: this one alone
             told = await client.call(f"acquisition.{verb}", asked)

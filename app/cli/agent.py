@@ -29,7 +29,7 @@ def stop(session: Session) -> int:
     async def work() -> int:
         try:
             async with session.agent(start=False) as (_, client):
-                told: dict[str, Any] = await client.call("stop")
+                told: dict[str, Any] = await client.call("stop", session.spoken())
                 await client.ended()
         except AgentGone:
             told = {"pid": None, "state": "stopped", "survives_logout": None, "leases": 0, "running": 0}

@@ -16,7 +16,7 @@ from app.model import Resource
 def accounts(session: Session) -> int:
     async def work() -> int:
         async with session.agent() as (case, client):
-            await client.call("inventory.refresh", {"scope": "accounts", "wait": True})
+            await client.call("inventory.refresh", session.spoken(scope="accounts", wait=True))
             feed = Feed(case.read_model)
             feed.poll()
             found = feed.snapshot.accounts
@@ -52,7 +52,8 @@ def resources(session: Session) -> int:
     async def work() -> int:
         async with session.agent() as (case, client):
             only = [options.account] if options.account else None
-            told = await client.call("inventory.refresh", {"scope": "resources", "accounts": only, "wait": True})
+            asked = session.spoken(scope="resources", accounts=only, wait=True)
+            told = await client.call("inventory.refresh", asked)
             for problem in told["problems"]:
                 say(f"jumpbag: not everything could be listed: {problem}")
             feed = Feed(case.read_model)
@@ -167,7 +168,7 @@ def leases(session: Session) -> int:
 def revoke(session: Session) -> int:
     async def work() -> int:
         async with session.agent(start=False) as (_, client):
-            told = await client.call("lease.revoke", {"lease": session.options.lease})
+            told = await client.call("lease.revoke", session.spoken(lease=session.options.lease))
         if session.json:
             emit(told)
         else:

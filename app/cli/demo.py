@@ -44,6 +44,8 @@ def demo(
     scenario = _pack(options.scenario) if options.scenario else shipped
     home = Path(options.dir).expanduser().resolve() if options.dir else session.locations.state / "demo"
     private_directory(home)
+    if options.end:
+        return _end(session, home)
     if not options.no_ui and not sys.stdout.isatty():
         raise Usage("the UI needs a terminal", next="run it in one, or give --no-ui")
     ready = _running(home)
@@ -189,8 +191,7 @@ def _until_interrupted(pid: int, ours: bool, announce: Callable[[], None]) -> in
 
 
 def _leave(case: CaseFolder, session: Session, pid: int | None) -> None:
-    """With nothing running and no playbook begun, nothing stays: neither agent nor clouds (``pid``; None if others
-    host them)."""
+    """Where nothing was begun, nothing stays: neither agent nor clouds (``pid``; None if others host them)."""
     from app.client.launch import connect
     from app.faults import AgentGone
 
@@ -218,18 +219,53 @@ def _leave(case: CaseFolder, session: Session, pid: int | None) -> None:
     if wanted == 0 and pid is not None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGTERM)
+        say("Nothing was begun, so the embedded clouds have ended; the next demo is a new case.")
     elif wanted:
-        say("The embedded clouds stay up for it, an hour without a call at most.")
+        say("The embedded clouds stay up for it, an hour without a call at most; `jumpbag demo --end` ends them.")
 
 
 def _begun(case: CaseFolder) -> int:
-    """How many playbooks of the case are followed and not finished: a tour that goes on in this very case."""
+    """How much of the case is worth coming back to: its acquisitions, and playbooks that were started."""
     from app.client.feed import Feed
-    from app.guided.conditions import present
 
     feed = Feed(case.read_model)
     feed.poll()
     try:
-        return sum(present(run) is not None for run in feed.snapshot.guides)
+        return len(feed.snapshot.acquisitions) + len(feed.snapshot.guides)
     finally:
         feed.close()
+
+
+def _end(session: Session, home: Path) -> int:
+    """Stop the demo's agent and its clouds; the case and its evidence stay where they are."""
+    from app.client.launch import connect
+    from app.faults import AgentGone
+
+    case, ready = _newest(home), _running(home)
+
+    async def stop() -> None:
+        if case is None:
+            return
+        try:
+            client = await connect(case, session.locations, start=False)
+        except AgentGone:
+            return
+        try:
+            await client.call("stop")
+            await client.ended()
+        finally:
+            await client.close()
+
+    import asyncio
+
+    asyncio.run(stop())
+    if ready is not None:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(int(ready["pid"]), signal.SIGTERM)
+    told = {"ended": ready is not None, "case": str(case.path) if case else None}
+    if session.json:
+        emit(told)
+    else:
+        kept = f" Its case stays: {case.path}" if case else ""
+        say(("The demo has ended." if ready is not None else "No demo runs.") + kept)
+    return 0

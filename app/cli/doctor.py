@@ -70,7 +70,7 @@ def _cloud(session: Session, case: CaseFolder) -> list[Check]:
     async def work() -> int:
         try:
             async with session.agent() as (_, client):
-                prepared = await client.call("readiness")
+                prepared = await client.call("readiness", session.spoken())
         except Fault as fault:
             found.append(("permissions", False, fault.message, fault.next))
             return 1

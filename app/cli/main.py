@@ -25,7 +25,7 @@ from app.ui_options import add_flags
 _KINDS = ("disk", "instance")
 _ROUTES = ("auto", "direct", "copy", "preserve", "preserve-direct", "preserve-copy")
 _LONGEST_LOCK = 36_500
-_EXAMINER = "open the case as this examiner of its roster"
+_EXAMINER = "act as this examiner of the case's roster; custody names them (default: the case's own)"
 
 #: Opens a case; the text is the command that comes back to it, None for ``jumpbag CASE``.
 OpenUI = Callable[[CaseFolder, Session, str | None], int]
@@ -48,32 +48,41 @@ def parser() -> argparse.ArgumentParser:
     shared.add_argument(
         "--passphrase-fd", type=int, default=argparse.SUPPRESS, help="read the signing key's passphrase from there"
     )
+    acting = _Parser(add_help=False, parents=[shared])
+    acting.add_argument("--examiner", metavar="ID", default=argparse.SUPPRESS, help=_EXAMINER)
     root = _Parser(
         prog="jumpbag",
-        parents=[shared],
+        parents=[acting],
         usage="jumpbag [options] [CASE]\n       jumpbag VERB ...",
         description="Acquire cloud evidence under least privilege. Without a verb the screens of CASE open; "
         "without a case the only one there is, or the list of cases.",
     )
     root.add_argument("--cases", action="store_true", default=argparse.SUPPRESS, help="the list of cases")
-    root.add_argument("--examiner", metavar="ID", default=argparse.SUPPRESS, help=_EXAMINER)
     add_flags(root)
     root.add_argument("--version", action="version", version=f"jumpbag {metadata.version('jumpbag')}")
     verbs = root.add_subparsers(dest="verb", metavar="VERB", required=True, parser_class=_Parser, prog="jumpbag")
 
-    def verb(name: str, help: str, target: str, *, case: bool = True) -> argparse.ArgumentParser:  # noqa: A002
-        made: argparse.ArgumentParser = verbs.add_parser(name, help=help, description=help, parents=[shared])
-        made.set_defaults(target_function=target)
+    def verb(
+        name: str,
+        help: str,  # noqa: A002
+        target: str,
+        *,
+        case: bool = True,
+        acts: bool = False,
+    ) -> argparse.ArgumentParser:
+        parents = [acting if acts else shared]
+        made: argparse.ArgumentParser = verbs.add_parser(name, help=help, description=help, parents=parents)
+        made.set_defaults(target_function=target, acts=acts)
         if case:
             made.add_argument("case", metavar="CASE", help="a case id, or the path of a case")
         return made
 
-    made = verb("demo", "embedded clouds, a case on them, and the UI", "demo:demo", case=False)
+    made = verb("demo", "embedded clouds, a case on them, and the UI", "demo:demo", case=False, acts=True)
     made.add_argument("--scenario", metavar="DIR", help="a scenario pack (default: the shipped one)")
     made.add_argument("--dir", metavar="DIR", help="where the demo keeps its case and clouds")
     made.add_argument("--no-ui", action="store_true", help="print and wait")
+    made.add_argument("--end", action="store_true", help="end the demo that is up; its case stays")
     add_flags(made)
-    made.add_argument("--examiner", metavar="ID", default=argparse.SUPPRESS, help=_EXAMINER)
 
     made = verbs.add_parser("range", help="the embedded clouds alone", parents=[shared])
     sub = made.add_subparsers(dest="subverb", metavar="serve", required=True, parser_class=_Parser)
@@ -84,8 +93,10 @@ def parser() -> argparse.ArgumentParser:
 
     _case_verbs(verbs.add_parser("case", help="make, list and show cases", parents=[shared]), shared)
 
-    verb("accounts", "accounts one may see, and whether the role may be assumed there", "browse:accounts")
-    made = verb("resources", "instances, volumes and snapshots", "browse:resources")
+    verb(
+        "accounts", "accounts one may see, and whether the role may be assumed there", "browse:accounts", acts=True
+    )
+    made = verb("resources", "instances, volumes and snapshots", "browse:resources", acts=True)
     made.add_argument("--cloud", choices=get_args(Cloud))
     made.add_argument("--account")
     made.add_argument("--region")
@@ -93,9 +104,9 @@ def parser() -> argparse.ArgumentParser:
     made.add_argument("--tag", metavar="K=V")
     made.add_argument("--eligible", action="store_true", help="only what is tagged for forensics")
 
-    made = verb("plan", "what an acquisition would do; changes nothing", "plan:plan")
+    made = verb("plan", "what an acquisition would do; changes nothing", "plan:plan", acts=True)
     _target(made)
-    made = verb("acquire", "approve the plan and start it", "acquire:acquire")
+    made = verb("acquire", "approve the plan and start it", "acquire:acquire", acts=True)
     _target(made)
     made.add_argument("--reason", metavar="T", help="why, for the custody log")
     made.add_argument("--yes", action="store_true", help="do not ask")
@@ -103,16 +114,16 @@ def parser() -> argparse.ArgumentParser:
     made = verb("acquisitions", "what runs and what ran", "acquire:acquisitions")
     made.add_argument("--follow", action="store_true")
     for name in ("pause", "resume", "cancel"):
-        made = verb(name, f"{name} an acquisition", "acquire:steer")
+        made = verb(name, f"{name} an acquisition", "acquire:steer", acts=True)
         made.add_argument("acquisition", metavar="ACQ")
 
     verb("leases", "credentials, and how long they last", "browse:leases")
     made = verbs.add_parser("lease", help="drop a lease", parents=[shared])
     sub = made.add_subparsers(dest="subverb", metavar="revoke", required=True, parser_class=_Parser)
-    made = sub.add_parser("revoke", help="drop a lease from memory", parents=[shared])
+    made = sub.add_parser("revoke", help="drop a lease from memory", parents=[acting])
     made.add_argument("case", metavar="CASE")
     made.add_argument("lease", metavar="LEASE")
-    made.set_defaults(target_function="browse:revoke")
+    made.set_defaults(target_function="browse:revoke", acts=True)
 
     made = verb("custody", "the log, readable", "custody:custody")
     made.add_argument("--follow", action="store_true")
@@ -124,11 +135,11 @@ def parser() -> argparse.ArgumentParser:
 
     made = verbs.add_parser("agent", help="the case's agent", parents=[shared])
     sub = made.add_subparsers(dest="subverb", metavar="status|stop", required=True, parser_class=_Parser)
-    for name in ("status", "stop"):
-        made = sub.add_parser(name, parents=[shared])
+    for name, acts in (("status", False), ("stop", True)):
+        made = sub.add_parser(name, parents=[acting if acts else shared])
         made.add_argument("case", metavar="CASE")
-        made.set_defaults(target_function=f"agent:{name}")
-    made = verb("doctor", "is this machine fit for the work?", "doctor:doctor", case=False)
+        made.set_defaults(target_function=f"agent:{name}", acts=acts)
+    made = verb("doctor", "is this machine fit for the work?", "doctor:doctor", case=False, acts=True)
     made.add_argument("case", metavar="CASE", nargs="?")
     verb("info", "every path and setting, and what set it", "info:info", case=False)
     return root
@@ -181,7 +192,9 @@ def main(
     arguments: Sequence[str], *, open_ui: OpenUI, choose_case: ChooseCase, range_module: str, scenario: Path
 ) -> int:
     """Run a verb, or the UI. Returns the exit code; never a traceback."""
-    defaults = argparse.Namespace(json=False, cases_dir=None, passphrase_fd=None, case=None, examiner=None)
+    defaults = argparse.Namespace(
+        json=False, cases_dir=None, passphrase_fd=None, case=None, examiner=None, acts=False
+    )
     as_json = "--json" in arguments
     try:
         named = _case_to_open(arguments)
@@ -196,6 +209,8 @@ def main(
                 return open_ui(chosen, session, None)
             arguments, defaults = ["demo"], session.options
         options = parser().parse_args(list(arguments), namespace=defaults)
+        if options.examiner is not None and not options.acts:
+            raise Usage(f"nobody acts in `jumpbag {options.verb}`", next="leave --examiner away")
         session = Session(options)
         module, _, function = options.target_function.partition(":")
         target = getattr(import_module(f"app.cli.{module}"), function)

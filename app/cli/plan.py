@@ -36,12 +36,7 @@ def plan(session: Session) -> int:
 def wanted(session: Session) -> dict[str, Any]:
     """What both `plan` and `acquire` ask the agent for."""
     options = session.options
-    return {
-        "kind": options.kind,
-        "target": options.target,
-        "route": options.route,
-        "lock_days": options.lock,
-    }
+    return session.spoken(kind=options.kind, target=options.target, route=options.route, lock_days=options.lock)
 
 
 async def ask(session: Session, client: AgentClient) -> tuple[Plan, str]:

@@ -8,6 +8,7 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 
 from app.case.folder import CaseFolder, find
 from app.client.feed import Feed
@@ -25,6 +26,7 @@ class Session:
         self.options = options
         self.locations = Locations()
         self.json: bool = options.json
+        self.examiner: str | None = getattr(options, "examiner", None)
         self._passphrase: str | None = None
 
     @property
@@ -33,7 +35,15 @@ class Session:
         return Path(chosen).expanduser().resolve() if chosen else self.locations.cases
 
     def case(self) -> CaseFolder:
-        return find(self.options.case, self.locations, self.cases)
+        """The case that is named; Usage if there is none, or if ``--examiner`` is nobody of it."""
+        case = find(self.options.case, self.locations, self.cases)
+        if self.examiner is not None:
+            case.settings.examiner.check(self.examiner)
+        return case
+
+    def spoken(self, **params: Any) -> dict[str, Any]:
+        """Parameters of a command that custody names somebody for: whom ``--examiner`` says, if it does."""
+        return params if self.examiner is None else {**params, "examiner": self.examiner}
 
     def passphrase(self) -> str | None:
         """From ``--passphrase-fd``, read once."""

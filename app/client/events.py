@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
+import msgspec
+
 from app.client.filtering import Filter, Term
 from app.model.view import EventRow
 
@@ -115,7 +117,7 @@ def partner(db: sqlite3.Connection, line: int) -> EventRow | None:
     query = f"SELECT {_ROW}, body FROM event WHERE {which} AND op = ? AND instr(body, ?) ORDER BY line {order}"  # noqa: S608
     for found in db.execute(query, (line, op, json.dumps(corr, ensure_ascii=False))):
         if _corr(found[-1]) == corr:
-            return EventRow(**dict(zip(_NAMES, found[:-1], strict=True)))
+            return _row(found[:-1])
     return None
 
 
@@ -163,4 +165,9 @@ def _corr(text: str) -> str:
 
 
 def _rows(db: sqlite3.Connection, query: str, values: tuple[object, ...]) -> list[EventRow]:
-    return [EventRow(**dict(zip(_NAMES, row, strict=True))) for row in db.execute(query, values)]
+    return [_row(row) for row in db.execute(query, values)]
+
+
+def _row(values: tuple[object, ...]) -> EventRow:
+    """ValidationError where a value is not of the type that the agent writes."""
+    return msgspec.convert(dict(zip(_NAMES, values, strict=True)), EventRow)

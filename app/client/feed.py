@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import sqlite3
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +10,9 @@ from typing import Any, TypeVar
 
 import msgspec
 
+from app.case.untrusted import UNREADABLE, Foreign, opened
 from app.client import events
+from app.clock import Clock, SystemClock
 from app.model import Account, AccountKey, Acquisition, EvidenceItem, Lease
 from app.model.view import (
     AgentFacts,
@@ -37,20 +40,38 @@ _BODIES: dict[str, tuple[str, Any]] = {
 T = TypeVar("T")
 _FACTS: dict[str, Any] = {"case": CaseFacts, "agent": AgentFacts, "custody": CustodyFacts}
 
+WITHIN_S = 5.0
+"""How long a poll or a question may take: far longer than any does of a file that the agent wrote."""
+CALM_S = 3.0
+"""An agent that starts makes the file anew within this time: until then it is no problem that it cannot be read."""
+_TOLD_S = 30.0  # of a question that took too long
+_COSTLY_S, _REST = 0.5, 10
+_MOST_LINES = 1 << 31
+_SLOW = "it takes too long to read"
+
 
 class Feed:
-    """Reads ``case.sqlite`` without ever touching the agent.
+    """Reads ``case.sqlite`` without ever touching the agent, and without trusting the file.
 
-    :meth:`poll` costs one PRAGMA while nothing changed. Not thread-safe: one feed per thread.
-    A missing file (no agent has run yet) reads as an empty case.
+    :meth:`poll` costs one look at the file and one PRAGMA while nothing changed. Not thread-safe: one feed per
+    thread, except for :meth:`interrupt`. A missing file (no agent has run yet) reads as an empty case. So does one
+    that is not the agent's, until it makes it anew. What cannot be read for :data:`CALM_S` is told as
+    :attr:`CaseSnapshot.problem`.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, clock: Clock | None = None) -> None:
         self._path = path
+        self._now = (clock or SystemClock()).monotonic
         self._db: sqlite3.Connection | None = None
+        self._file: tuple[int, int] | None = None
         self._version: int | None = None
         self._revisions: dict[str, int] = {}
         self._snapshot = CaseSnapshot()
+        self._interrupted = False
+        self._deadline = 0.0
+        self._rests_until = 0.0
+        self._unread: tuple[float, str] | None = None  # since when polls fail, and why
+        self._unanswered: tuple[float, str] | None = None  # until when a question that failed is told of, and why
 
     @property
     def snapshot(self) -> CaseSnapshot:
@@ -59,31 +80,34 @@ class Feed:
 
     def poll(self) -> CaseSnapshot | None:
         """A new snapshot if anything changed since the last call, else None."""
-        try:
-            db = self._connect()
-            if db is None:
-                return None
-            version = int(db.execute("PRAGMA data_version").fetchone()[0])
-            if version == self._version:
-                return None
-            fresh = self._read(db)
-        except (sqlite3.DatabaseError, msgspec.MsgspecError):
-            # The agent is rebuilding the file, or will: what cannot be read is not original. The next poll looks.
-            self.close()
-            return None
-        self._version = version
-        return self._snapshot if fresh else None
+        before = self._snapshot
+        failed = self._try(self._poll)
+        if failed is not None:
+            since, _ = self._unread or (self._now(), "")
+            self._unread = (since, _cause(failed))
+            self.close()  # what cannot be read is not original; the next poll looks again
+        problem = self._problem()
+        if problem != self._snapshot.problem:
+            self._snapshot = msgspec.structs.replace(self._snapshot, problem=problem)
+        return self._snapshot if self._snapshot is not before else None
 
     def ask(self, question: Callable[[sqlite3.Connection], T], otherwise: T) -> T:
         """The answer to a question about the case; ``otherwise`` where there is no file, or none that can be read
-        now (the agent is rebuilding it, or will)."""
-        try:
-            db = self._connect()
-            return question(db) if db is not None else otherwise
-        except sqlite3.ProgrammingError:
-            raise  # a fault of ours, not of the file
-        except sqlite3.DatabaseError:
-            return otherwise
+        now."""
+        answer = otherwise
+
+        def work(db: sqlite3.Connection) -> None:
+            nonlocal answer
+            answer = question(db)
+
+        failed = self._try(work)
+        if failed is None:
+            return answer
+        if not isinstance(failed, sqlite3.OperationalError):  # a row is wrong, and stays so while the file does
+            self._unanswered = (math.inf, _cause(failed))
+        elif self._now() > self._deadline:
+            self._unanswered = (self._now() + _TOLD_S, _SLOW)
+        return otherwise
 
     def events(self, first: int, count: int) -> list[EventRow]:
         """Custody lines ``first`` … ``first + count - 1`` (1-based), as far as they exist."""
@@ -97,6 +121,10 @@ class Feed:
         """The body of one custody line as JSON text, None if there is no such line."""
         return self.ask(lambda db: events.body(db, line), None)
 
+    def interrupt(self) -> None:
+        """From any thread: whatever is being read ends now, and nothing is read any more."""
+        self._interrupted = True
+
     def close(self) -> None:
         """Close the file; the next poll opens it again."""
         if self._db is not None:
@@ -104,14 +132,64 @@ class Feed:
         self._db = None
         self._version = None
 
-    def _connect(self) -> sqlite3.Connection | None:
+    def _try(self, work: Callable[[sqlite3.Connection], None]) -> Exception | None:
+        """Do it on the open file, within :data:`WITHIN_S`; what came of it but an answer."""
+        began = self._now()
+        self._deadline = began + WITHIN_S
+        try:
+            db = self._connect(began)
+            if db is not None:
+                work(db)
+        except sqlite3.ProgrammingError:
+            raise  # a fault of ours, not of the file
+        except UNREADABLE as error:
+            spent = self._now() - began
+            if spent > _COSTLY_S:  # a file that takes so long to fail is not looked at all the time
+                self._rests_until = began + spent * _REST
+            return error
+        return None
+
+    def _connect(self, now: float) -> sqlite3.Connection | None:
+        if self._interrupted:
+            return None
+        try:
+            found = self._path.lstat()
+        except FileNotFoundError:
+            return self._db
+        file = (found.st_dev, found.st_ino)
+        if file != self._file:  # an agent has put another in its place
+            self.close()
+            self._rests_until = 0.0
+        if now < self._rests_until:
+            return None
         if self._db is None:
-            if not self._path.exists():
-                return None
-            self._db = sqlite3.connect(f"file:{self._path}?mode=ro", uri=True, timeout=1.0)
+            self._unanswered = None
+            self._file = file
+            db = opened(self._path, self._stop)
+            found = self._path.lstat()
+            if (found.st_dev, found.st_ino) != file:
+                db.close()
+                raise sqlite3.OperationalError("it was replaced while it was opened")
+            self._db = db
         return self._db
 
-    def _read(self, db: sqlite3.Connection) -> bool:
+    def _stop(self) -> bool:
+        return self._interrupted or self._now() > self._deadline
+
+    def _problem(self) -> str:
+        now = self._now()
+        if self._unread is not None and now - self._unread[0] >= CALM_S:
+            return self._unread[1]
+        return self._unanswered[1] if self._unanswered is not None and now < self._unanswered[0] else ""
+
+    def _poll(self, db: sqlite3.Connection) -> None:
+        version = int(db.execute("PRAGMA data_version").fetchone()[0])
+        if version != self._version:
+            self._read(db)
+            self._version = version
+        self._unread = None
+
+    def _read(self, db: sqlite3.Connection) -> None:
         before, snapshot = self._revisions, self._snapshot
         db.execute("BEGIN")  # one consistent view over all topics
         try:
@@ -126,32 +204,33 @@ class Feed:
             if changed & {"resources", "file"}:
                 fields["inventory"] = _inventory(db, now)
             if "scans" in changed:
-                names = ("cloud", "account", "region", "state", "found", "error", "at")
-                rows = db.execute("SELECT cloud, account, region, state, found, error, at FROM scan")
-                fields["scans"] = tuple(Scan(**dict(zip(names, row, strict=True))) for row in rows)
+                names = Scan.__struct_fields__
+                rows = db.execute(f"SELECT {', '.join(names)} FROM scan")  # noqa: S608
+                fields["scans"] = tuple(
+                    msgspec.convert(dict(zip(names, row, strict=True)), Scan) for row in rows
+                )
             for key in changed & _FACTS.keys():
                 row = db.execute("SELECT value FROM fact WHERE key = ?", (key,)).fetchone()
                 if row:
                     fields[key] = msgspec.json.decode(row[0], type=_FACTS[key])
             if "events" in changed:
-                fields["event_lines"] = int(db.execute("SELECT coalesce(max(line), 0) FROM event").fetchone()[0])
+                lines = int(db.execute("SELECT coalesce(max(line), 0) FROM event").fetchone()[0])
+                if not 0 <= lines < _MOST_LINES:
+                    raise ValueError("no log has so many lines")
+                fields["event_lines"] = lines
         finally:
             db.execute("COMMIT")
-        if not changed:
-            return False
-        self._snapshot = msgspec.structs.replace(snapshot, **fields)
-        self._revisions = now
-        return True
+        if changed:
+            self._snapshot = msgspec.structs.replace(snapshot, **fields)
+            self._revisions = now
 
 
 def _inventory(db: sqlite3.Connection, revisions: dict[str, int]) -> InventoryFacts:
     """Counts alone: see :class:`app.client.inventory.Inventory` for the rows."""
     counts: dict[AccountKey, tuple[int, int]] = {}
-    if db.execute("SELECT 1 FROM sqlite_master WHERE name = 'listing'").fetchone():  # not in an earlier version's
-        query = "SELECT owner, sum(eligible), count(*) FROM listing GROUP BY owner"
-        for owner, eligible, total in db.execute(query):
-            cloud, _, account = str(owner).partition(":")
-            counts[cloud, account] = (int(eligible), int(total))
+    for owner, eligible, total in db.execute("SELECT owner, sum(eligible), count(*) FROM listing GROUP BY owner"):
+        cloud, _, account = str(owner).partition(":")
+        counts[cloud, account] = (int(eligible), int(total))
     return InventoryFacts(
         file=revisions.get("file", 0),
         revision=revisions.get("resources", 0),
@@ -159,3 +238,16 @@ def _inventory(db: sqlite3.Connection, revisions: dict[str, int]) -> InventoryFa
         eligible=sum(eligible for eligible, _ in counts.values()),
         accounts=counts,
     )
+
+
+def _cause(error: Exception) -> str:
+    """Why it cannot be read, in plain words; nothing of the file's own."""
+    if isinstance(error, Foreign):
+        return "it is not a file that this agent has made"
+    if isinstance(error, sqlite3.OperationalError) and "interrupted" in str(error):
+        return _SLOW
+    if isinstance(error, OSError):
+        return f"the system says: {error.strerror}"
+    if isinstance(error, sqlite3.Error):
+        return "it is damaged, or another program holds it"
+    return "something in it is not as the agent writes it"

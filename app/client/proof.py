@@ -1,11 +1,13 @@
 """What the record itself proves about one of its lines, looked up in ``custody/events.jsonl`` and nowhere else.
 
 It is read by the process that shows it, without the agent, so that neither the agent nor the read model has to be
-believed. It is one line's proof: that the whole record holds is what :func:`app.custody.verify` says.
+believed. What the lines before it ask of a line is read by the verifier's own :class:`app.custody.chain.Chain`. It is
+one line's proof: that the whole record holds is what :func:`app.custody.verify` says.
 """
 
 from __future__ import annotations
 
+import hashlib
 import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -15,7 +17,7 @@ from typing import Any, Literal
 from app.client.signers import Signers, read_event
 from app.custody import body as form
 from app.custody import checkpoint as notes
-from app.custody.chain import origin_hash
+from app.custody.chain import Chain, origin_hash
 from app.custody.disk import CannotRead, Wrong, lines, open_file, read_small
 from app.custody.exercise import Abandoned
 from app.custody.line import LineReader, RawLine
@@ -27,7 +29,11 @@ from app.model.view import EventRow
 MERKLE_LINES = 100_000
 """Roots over more lines than that are not computed here: it takes about a second for so many."""
 
-_LOOK_UP_EVERY = 1024
+RULED_LINES = 20_000
+"""What more lines than that ask of the next is not looked at here: every signature before it is verified for that,
+which takes some three seconds for so many."""
+
+_LOOK_UP_EVERY = 256
 _FOLLOWING = 128  # roots kept after the line: a checkpoint stands within 51 events
 _TAGGED = ("snapshot.create", "snapshot.copy")
 
@@ -67,7 +73,8 @@ class EventProof:
     stands before it (None for a fragment, which has none); ``followed`` the same of the next line, None where
     there is none or it is no event. ``fragment`` says why the line is no event, ``declared`` which event declares
     it; ``awaited``: none does, and no event that could stands after it yet. ``malformed`` is what is wrong with
-    its members. ``sha256`` covers the line with its line feed. ``tag``: it is the witness tag of what this intent
+    its members, or with its place after the lines before it (seq, log, corr, what a checkpoint event promises, and
+    the other rules that lines alone can show); ``ruled``: that place was looked at. ``sha256`` covers the line with its line feed. ``tag``: it is the witness tag of what this intent
     made. ``differs`` names what the read model shows otherwise, None where it has no such line.
     """
 
@@ -78,6 +85,7 @@ class EventProof:
     declared: int | None = None
     awaited: bool = False
     malformed: str = ""
+    ruled: bool = False
     signatures: tuple[SignatureProof, ...] = ()
     signed: bool = False
     linked: bool | None = None
@@ -106,6 +114,7 @@ class _Target:
     signatures: tuple[SignatureProof, ...]
     signed: bool
     linked: bool | None
+    malformed: str = ""
     followed: bool | None = None
     declared: int | None = None
     asked: bool = False  # the first event after it was seen
@@ -116,7 +125,9 @@ class _Scan:
     case: Path
     line: int
     most: int
+    ruled: bool
     sizes: set[int]
+    chain: Chain = field(default_factory=Chain)
     signers: Signers = field(default_factory=Signers)
     tree: Tree = field(default_factory=Tree)
     roots: dict[int, bytes] = field(default_factory=dict)
@@ -132,6 +143,7 @@ def event_proof(
     shown: tuple[EventRow, str] | None,
     *,
     most: int = MERKLE_LINES,
+    rules: int = RULED_LINES,
     stop: Callable[[], bool] = lambda: False,
 ) -> EventProof:
     """The proof of a line (1-based) of the case in that folder. ``shown`` is its row and text in the read model.
@@ -142,7 +154,7 @@ def event_proof(
         sizes = {size for size in note_sizes(case) if size >= line}
     except (Wrong, CannotRead):
         sizes = set()
-    scan = _Scan(case, line, most, sizes)
+    scan = _Scan(case, line, most, line <= rules, sizes)
     try:
         descriptor = open_file(case / EVENTS)
         try:
@@ -165,7 +177,8 @@ def event_proof(
         fragment=found.fragment,
         declared=found.declared,
         awaited=bool(found.fragment) and not found.asked,
-        malformed="" if found.fragment else _malformed(found.body),
+        malformed="" if found.fragment else found.malformed,
+        ruled=scan.ruled and not found.fragment,
         signatures=found.signatures,
         signed=found.signed,
         linked=found.linked,
@@ -183,8 +196,11 @@ def _take(scan: _Scan, raw: RawLine) -> bool:
         scan.tree.append_hash(raw.leaf)
         if number in scan.sizes or scan.line <= number < scan.line + _FOLLOWING:
             scan.roots[number] = scan.tree.root()
-    if number == scan.line:
+    if number < scan.line and scan.ruled:
+        scan.chain.feed(raw)
+    elif number == scan.line:
         scan.target = _target(scan, raw)
+        scan.target.malformed = _malformed(scan, scan.target)
     elif scan.target is not None:
         _after(scan, scan.target, raw)
     scan.signers.take(raw)
@@ -255,6 +271,8 @@ def _checkpoint(scan: _Scan, event: int, size: int, params: dict[str, Any]) -> C
     try:
         data = read_small(scan.case / "custody" / "checkpoints" / f"{size}.note", notes.MAX_NOTE)
         note = notes.parse(data)
+        if hashlib.sha256(data).hexdigest() != params.get("note_sha256"):
+            raise Wrong(f"it is not the note that line {event} promises")
         if note.size != size or notes.root_text(note.root) != params.get("root"):
             raise Wrong(f"the note does not say what line {event} says")
         notes.verify(note, scan.signers.note_name, scan.signers.log_public)
@@ -294,12 +312,36 @@ def _params(body: dict[str, Any]) -> dict[str, Any]:
     return params if isinstance(params, dict) else {}
 
 
-def _malformed(body: dict[str, Any] | None) -> str:
+def _malformed(scan: _Scan, target: _Target) -> str:
+    """What is wrong with an event's members or with its place; "" for nothing, and for a fragment."""
+    if target.fragment:
+        return ""
     try:
-        form.check(body)
+        form.check(target.body)
     except form.Malformed as error:
         return str(error)
-    return ""
+    if scan.ruled and (broken := _broken_rule(scan.chain, target.raw)):
+        return broken
+    body = target.body or {}
+    return _broken_promise(scan, target.raw.number, _params(body)) if body["op"] == "log.checkpoint" else ""
+
+
+def _broken_rule(chain: Chain, raw: RawLine) -> str:
+    """The first rule that the verifier finds broken in the next line, of those not told elsewhere."""
+    chain.findings.clear()  # it keeps so many at most, and these are of earlier lines
+    chain.feed(raw)
+    found = (one.reason for one in chain.findings if one.line == raw.number and one.kind != "signature")
+    return next((reason for reason in found if not reason.startswith("prev is not")), "")
+
+
+def _broken_promise(scan: _Scan, line: int, params: dict[str, Any]) -> str:
+    """What is wrong with the note of an event ``log.checkpoint`` whose members are in order."""
+    size = params["size"]
+    root = scan.chain.root_at(size) if scan.ruled else None
+    if root is not None:
+        scan.roots.setdefault(size, root)
+    found = _checkpoint(scan, line, size, params)
+    return found.reason if found.holds is False else ""
 
 
 def _differs(found: _Target, shown: tuple[EventRow, str]) -> tuple[str, ...]:

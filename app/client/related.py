@@ -23,4 +23,4 @@ def related(db: sqlite3.Connection, target: str) -> frozenset[str]:
         "WHERE l.owner = ? AND r.cloud = ? AND r.account = ? AND r.id = ? AND l.holder IS NOT NULL",
         (owner, cloud, account, ident),
     )
-    return frozenset({ident, *(row[0] for row in disks), *(row[0] for row in holders)})
+    return frozenset({ident, *(str(row[0]) for row in disks), *(str(row[0]) for row in holders)})

@@ -6,6 +6,7 @@ the case is only read. The copy stays, so that the same can be done by hand.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
@@ -25,17 +26,20 @@ from app.custody.line import LineReader, NotCanonical, RawLine, canonical, decod
 from app.custody.verify import Verification, verify
 from app.custody.verify_evidence import other_place
 from app.custody.verify_log import EVENTS
-from app.faults import StorageFull, Usage
+from app.faults import Fault, StorageFull, Usage
 from app.locations import private_directory
 from app.text import visible
 
 KEPT = 3
 """So many practice folders are kept, the newest ones."""
 
+_MARK = ".jumpbag-practice"
+"""A file in each practice folder: what has none was not made here, and is never deleted."""
 _PRACTICE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}-([0-9]{8}T[0-9]{6}Z)(?:-([0-9]{1,3}))?")
 _NOTE = re.compile(r"([1-9][0-9]{0,15})\.note")
 _SMALL = 16 << 20  # larger files than that beside the log are none of the record's
 _LOOK_UP_EVERY = 1024
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Abandoned(Exception):
@@ -91,7 +95,7 @@ def tamper(case: Path, into: Path, *, now: datetime, stop: Callable[[], bool] = 
     there, and verify both.
 
     The line is the newest ``plan.approve``, else the one in the middle. Usage if there is no record to copy or no
-    event in it, StorageFull without room, Abandoned once ``stop`` says so.
+    event in it or no place to make the copy, StorageFull without room, Abandoned once ``stop`` says so.
     """
     try:
         practice = _fresh(into, case, now)
@@ -140,6 +144,11 @@ def _fresh(into: Path, case: Path, now: datetime) -> Path:
         path = into / (f"{stem}-{number}" if number else stem)
         with suppress(FileExistsError):
             path.mkdir(mode=0o700)
+            try:
+                _new(path / _MARK).close()
+            except OSError:
+                _discard(path)
+                raise
             return path
     raise FileExistsError(17, "there are too many exercises of this second", str(into))
 
@@ -330,23 +339,41 @@ def _declared(raw: RawLine) -> set[int]:
 
 
 def _forget_older(into: Path, newest: Path) -> None:
-    """Delete all practice folders but the newest ones; nothing that is not named as one, no symbolic link."""
-    found: list[tuple[str, int, Path]] = []
+    """Delete all practice folders but the newest ones; nothing that is not named and marked as one, and nothing
+    through a symbolic link."""
     with suppress(OSError):
-        for entry in os.scandir(into):
-            match = _PRACTICE.fullmatch(entry.name)
-            if match and entry.is_dir(follow_symlinks=False) and Path(entry.path) != newest:
-                about = entry.stat(follow_symlinks=False)
-                if stat.S_ISDIR(about.st_mode) and about.st_uid == os.getuid():
-                    found.append((match[1], int(match[2] or 0), Path(entry.path)))
-    for _, _, path in sorted(found, reverse=True)[KEPT - 1 :]:
-        _discard(path)
+        inside = os.open(into, _FOLDER)
+        try:
+            with os.scandir(inside) as entries:
+                matches = [match for entry in entries if (match := _PRACTICE.fullmatch(entry.name))]
+            named = sorted(matches, key=lambda match: (match[1], int(match[2] or 0)), reverse=True)
+            ours = [match[0] for match in named if match[0] != newest.name and _marked(inside, match[0])]
+            for name in ours[KEPT - 1 :]:
+                shutil.rmtree(name, ignore_errors=True, dir_fd=inside)
+        finally:
+            os.close(inside)
+
+
+def _marked(inside: int, name: str) -> bool:
+    """Whether that is a folder that :func:`_fresh` made."""
+    try:
+        folder = os.open(name, _FOLDER, dir_fd=inside)
+        try:
+            mark = os.stat(_MARK, dir_fd=folder, follow_symlinks=False)
+        finally:
+            os.close(folder)
+    except OSError:
+        return False
+    return stat.S_ISREG(mark.st_mode) and mark.st_uid == os.getuid()
 
 
 def _discard(path: Path) -> None:
+    """Delete the folder that was just made."""
     shutil.rmtree(path, ignore_errors=True)  # never follows a symbolic link
 
 
-def _no_place(path: Path, error: OSError) -> StorageFull:
-    why = error.strerror or "it cannot be written"
-    return StorageFull(f"{visible(path)}: {why}", next="make room there, or set XDG_STATE_HOME elsewhere")
+def _no_place(path: Path, error: OSError) -> Fault:
+    why = f"{visible(path)}: {error.strerror or error}"
+    if error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return StorageFull(why, next="make room there, or set XDG_STATE_HOME elsewhere")
+    return Usage(why, next="put a directory of your own there, or set XDG_STATE_HOME elsewhere")

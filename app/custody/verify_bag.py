@@ -56,11 +56,19 @@ IMAGE_LABELS = tuple(
 
 @dataclass(slots=True)
 class BagReport:
-    """What a sound bag holds. ``digests`` maps files to (hex, bytes), ``info`` the labels of bag-info.txt."""
+    """What a sound bag holds. ``digests`` maps files to (hex, bytes), ``info`` the labels of bag-info.txt.
+
+    ``ignored``: files whose names end in ``.tmp``, which are not of the bag and were not read.
+    """
 
     digests: dict[str, tuple[str, int]] = field(default_factory=dict)
     info: dict[str, str] = field(default_factory=dict)
-    warnings: list[str] = field(default_factory=list)
+    ignored: list[str] = field(default_factory=list)
+
+    @property
+    def warnings(self) -> list[str]:
+        """What is no fault, and worth knowing."""
+        return [f"the temporary file {visible(name)} is ignored" for name in self.ignored]
 
     @property
     def image(self) -> bool:
@@ -143,7 +151,7 @@ def _files(path: Path, report: BagReport) -> tuple[set[str], set[str], set[str]]
         elif kind != "file":
             raise Wrong(f"{visible(name)} is not a regular file")
         elif name.endswith(".tmp"):
-            report.warnings.append(f"the temporary file {visible(name)} is ignored")
+            report.ignored.append(name)
             continue
         else:
             (payload if name.startswith("data/") else tags).add(name)

@@ -62,12 +62,14 @@ class View:
 
 class Rule(NamedTuple):
     """``terms`` are the keys and values that it takes; ``state``: it is about the case as it is, not about what
-    was done in a run, and may be a precondition. ``words`` say it in plain English."""
+    was done in a run, and may be a precondition. ``words`` say it in plain English. ``told_by``: whether the agent
+    knows it from its own record, whether only the screens do, or whether the record may contradict the screens."""
 
     judge: Callable[[Condition, View], bool]
     words: str
     terms: Mapping[str, tuple[str, ...]]
     state: bool
+    told_by: Literal["record", "screens", "both"]
 
 
 class Unknown(ValueError):
@@ -80,8 +82,10 @@ class Unknown(ValueError):
 
 def parse(text: str) -> Condition:
     """The condition that ``text`` names; :class:`Unknown` otherwise."""
-    name, *rest = text.split()
+    name, *rest = text.split() or [""]
     rule = RULES.get(name)
+    if not name:
+        raise Unknown("it names no condition", nearest(name, RULES))
     if rule is None:
         raise Unknown(f"there is no condition {name}", nearest(name, RULES))
     terms: dict[str, str] = {}
@@ -277,38 +281,48 @@ def _by_hand(condition: Condition, view: View) -> bool:
 
 
 RULES: dict[str, Rule] = {
-    "accounts_seen": Rule(_accounts_seen, "an account was asked whether its role may be assumed", {}, True),
-    "resources_seen": Rule(_resources_seen, "an inventory has come in", {}, True),
+    "accounts_seen": Rule(
+        _accounts_seen, "an account was asked whether its role may be assumed", {}, True, "record"
+    ),
+    "resources_seen": Rule(_resources_seen, "an inventory has come in", {}, True, "screens"),
     "eligible_seen": Rule(
-        _eligible_seen,
-        "the inventory shows something that is tagged for forensics",
-        {},
-        True,
+        _eligible_seen, "the inventory shows something that is tagged for forensics", {}, True, "screens"
     ),
-    "armed": Rule(_armed, "the write window is open", {}, True),
-    "disarmed": Rule(_disarmed, "the case is read-only", {}, True),
+    "armed": Rule(_armed, "the write window is open", {}, True, "record"),
+    "disarmed": Rule(_disarmed, "the case is read-only", {}, True, "record"),
     "resource_opened": Rule(
-        _resource_opened, "its page was opened", {"kind": _KINDS, "eligible": ("yes", "no")}, False
+        _resource_opened, "its page was opened", {"kind": _KINDS, "eligible": ("yes", "no")}, False, "screens"
     ),
-    "plan_opened": Rule(_plan_opened, "its plan was on the screen", {"kind": _KINDS, "route": _ROUTES}, False),
+    "plan_opened": Rule(
+        _plan_opened, "its plan was on the screen", {"kind": _KINDS, "route": _ROUTES}, False, "screens"
+    ),
     "refused_untagged": Rule(
-        _refused_untagged, "a plan was refused for want of the forensics tag", {"kind": _KINDS}, False
+        _refused_untagged, "a plan was refused for want of the forensics tag", {"kind": _KINDS}, False, "screens"
     ),
     "acquisition_started": Rule(
-        _acquisition_started, "its acquisition was started", {"kind": _KINDS, "route": _ROUTES}, False
+        _acquisition_started,
+        "its acquisition was started",
+        {"kind": _KINDS, "route": _ROUTES},
+        False,
+        "record",
     ),
     "acquisition_ended": Rule(
         _acquisition_ended,
         "its acquisition has ended",
         {"kind": _KINDS, "route": _ROUTES, "state": ("done", "failed", "cancelled")},
         False,
+        "record",
     ),
-    "preserved": Rule(_preserved, "a snapshot of it is kept in the cloud", {"kind": _KINDS}, False),
-    "item_sealed": Rule(_item_sealed, "an evidence item of it is sealed", {"kind": ("disk", "config")}, False),
-    "evidence_checked": Rule(_evidence_checked, "a sealed item was read again and agrees", {}, False),
-    "verified": Rule(_verified, "the record and all evidence were verified", {}, False),
-    "tampering_seen": Rule(_tampering_seen, "the page on tampering was seen", {}, False),
-    "terminal_left_and_back": Rule(_terminal_left_and_back, "the screens were left and opened again", {}, False),
-    "by_hand": Rule(_by_hand, "an examiner records it", {}, False),
+    "preserved": Rule(_preserved, "a snapshot of it is kept in the cloud", {"kind": _KINDS}, False, "record"),
+    "item_sealed": Rule(
+        _item_sealed, "an evidence item of it is sealed", {"kind": ("disk", "config")}, False, "record"
+    ),
+    "evidence_checked": Rule(_evidence_checked, "a sealed item was read again and agrees", {}, False, "record"),
+    "verified": Rule(_verified, "the record and all evidence were verified", {}, False, "record"),
+    "tampering_seen": Rule(_tampering_seen, "the page on tampering was seen", {}, False, "screens"),
+    "terminal_left_and_back": Rule(
+        _terminal_left_and_back, "the screens were left and opened again", {}, False, "both"
+    ),
+    "by_hand": Rule(_by_hand, "an examiner records it", {}, False, "screens"),
 }
 """Every condition that a playbook may name."""

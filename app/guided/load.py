@@ -9,7 +9,6 @@ import hashlib
 import os
 import re
 import stat
-import tomllib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -22,11 +21,12 @@ import msgspec
 from app.case.folder import CaseFolder
 from app.faults import Usage
 from app.guided.conditions import RULES, Unknown, nearest, parse
-from app.guided.playbook import CAPABILITIES, Playbook
+from app.guided.playbook import CAPABILITIES, KEY, Playbook, blank
 from app.locations import Locations
 from app.text import visible
+from app.toml_guard import NotToml, loads
 
-LARGEST = 256 * 1024
+LARGEST = 64 * 1024
 """Bytes of a file."""
 STEPS, FILES = 60, 200
 """Steps of a playbook; files of a directory that are looked at."""
@@ -37,16 +37,20 @@ _CAPS = {
     "on": 60,
 }  # fmt: skip
 """Characters of each text."""
+_NAMES_KEYS = ("text", "dont", "on")
+"""Texts of a step in which keys may be named by their commands."""
 _MOST = {"order": 12, "preconditions": 12, "needs": 4, "holds": 8}
 """Entries of each list."""
 SHIPPED = "shipped"
 
 
 class Sources(NamedTuple):
-    """Where playbooks come from besides the package, and which one a new case offers ("" for none)."""
+    """Where playbooks come from besides the package, and which one a new case offers ("" for none). ``faulty``: what
+    the case names and is no directory's name."""
 
     directories: tuple[Path, ...] = ()
     offer: str = ""
+    faulty: tuple[Faulty, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,18 +92,29 @@ class Library:
 def sources(case: CaseFolder, locations: Locations) -> Sources:
     """Those of this user and this case. Directories that the case names are relative to it."""
     guided = case.settings.guided
-    named = (case.path / Path(entry).expanduser() for entry in guided.playbooks)
-    return Sources((locations.config / "playbooks", *named), guided.offer)
+    directories: list[Path] = [locations.playbooks]
+    faulty: list[Faulty] = []
+    for entry in guided.playbooks:
+        try:
+            directories.append(case.path / Path(entry).expanduser())
+        except (OSError, RuntimeError, ValueError) as error:  # a home that nobody has, for example
+            words = f"named in guided.playbooks of the case, is no directory: {error}"
+            faulty.append(Faulty(entry, words, f"put its playbooks into {locations.playbooks}"))
+    return Sources(tuple(directories), guided.offer, tuple(faulty))
 
 
-def load(directories: Iterable[Path], commands: Mapping[str, bool] | None = None) -> Library:
-    """The shipped playbooks and those of ``directories``.
+def load(
+    directories: Iterable[Path],
+    commands: Mapping[str, bool] | None = None,
+    refused: Iterable[Faulty] = (),
+) -> Library:
+    """The shipped playbooks and those of ``directories``; ``refused`` is what was found faulty before.
 
     ``commands``, where given, are the ids of all commands, and whether a step may hold each; without them only
-    the form of an id is checked.
+    the form of an id is checked. One faulty file takes no other down, whatever is wrong with it.
     """
     editions: dict[str, Edition] = {}
-    faulty: list[Faulty] = []
+    faulty = list(refused)
     shipped = files("app.guided").joinpath("playbooks")
     found = [(SHIPPED, entry.name, entry.read_bytes) for entry in _sorted(shipped.iterdir())]
     for directory in directories:
@@ -116,6 +131,9 @@ def load(directories: Iterable[Path], commands: Mapping[str, bool] | None = None
             faulty.append(Faulty(source, fault.message, fault.next))
         except OSError as error:
             faulty.append(Faulty(source, f"cannot be read: {error.strerror or error}", "check its permissions"))
+        except Exception as error:
+            words = f"cannot be read as a playbook ({type(error).__name__})"
+            faulty.append(Faulty(source, words, "take it out of its directory, and report it"))
         else:
             editions[playbook.id] = Edition(playbook, hashlib.sha256(data).hexdigest(), source)
     return Library(editions, tuple(faulty))
@@ -135,6 +153,9 @@ def _files(directory: Path, faulty: list[Faulty]) -> Sequence[Path]:
         faulty.append(
             Faulty(str(directory), f"cannot be read: {error.strerror or error}", "check its permissions")
         )
+        return ()
+    except ValueError as error:  # a NUL
+        faulty.append(Faulty(str(directory), f"is no directory: {error}", "give a path without it"))
         return ()
     if len(entries) > FILES:
         words = f"holds {len(entries)} playbooks, the first {FILES} are read"
@@ -161,15 +182,16 @@ def check(data: bytes, commands: Mapping[str, bool] | None = None) -> Playbook:
     if len(data) > LARGEST:
         raise Usage(f"is larger than {LARGEST // 1024} KiB", next="split it, or shorten its texts")
     try:
-        table = tomllib.loads(data.decode("utf-8"))
+        return _playbook(loads(data.decode("utf-8")), commands)
     except UnicodeDecodeError:
         raise Usage("is not UTF-8", next="save it as UTF-8") from None
-    except RecursionError:
+    except NotToml as error:
+        raise Usage(str(error), next=error.next) from None
+    except (RecursionError, MemoryError):
         raise Usage("is nested too deeply", next="a playbook has tables in lists, and no more") from None
-    except tomllib.TOMLDecodeError as error:
-        raise Usage(visible(error), next="mend the TOML on that line") from None
-    except ValueError:  # of int(): more digits than Python converts
-        raise Usage("holds a number with thousands of digits", next="take it out") from None
+
+
+def _playbook(table: dict[str, Any], commands: Mapping[str, bool] | None) -> Playbook:
     _known(table, Playbook, "")
     try:
         playbook = msgspec.convert(_unwrapped(table), Playbook)
@@ -188,11 +210,14 @@ def check(data: bytes, commands: Mapping[str, bool] | None = None) -> Playbook:
                 raise _refused(f"{where}.needs", f"{need!r} is no capability", nearest(need, CAPABILITIES))
         if step.go is not None:
             _command(step.go.command, f"{where}.go.command", commands)
+        for name in _NAMES_KEYS:
+            for ident in KEY.findall(getattr(step, name)):
+                _command(ident, f"{where}.{name}", commands)
         for held in step.holds:
             _command(held, f"{where}.holds", commands)
             if commands is not None and not commands[held]:
                 near = nearest(held, {name: None for name, free in commands.items() if free})
-                raise _refused(f"{where}.holds", f"{held!r} cannot be held: it only looks", near)
+                raise _refused(f"{where}.holds", f"{held!r} cannot be held: it starts nothing", near)
     return playbook
 
 
@@ -272,7 +297,7 @@ def _ids(playbook: Playbook) -> None:
 
 
 def _texts(value: Any, path: str = "", name: str = "") -> None:
-    """No text is empty or too long, and no list."""
+    """No text is empty or too long, and no list. The name of a key counts as one character."""
     if isinstance(value, dict):
         for key, child in value.items():
             _texts(child, f"{path}.{key}" if path else key, key)
@@ -283,8 +308,16 @@ def _texts(value: Any, path: str = "", name: str = "") -> None:
             _texts(child, f"{path}[{place}]", name)
     elif isinstance(value, str):
         text, cap = _unwrapped(value), _CAPS.get(name, 120)
-        if not text:
+        if blank(text):
             raise _refused(path, "empty", "write something, or leave the key out")
+        names_keys = name in _NAMES_KEYS and path.startswith("steps[")
+        if names_keys:
+            text = KEY.sub("x", text)
+        if "{key:" in text:
+            fix = (
+                'write it like "{key:resources.acquire}"' if names_keys else "only text, dont and on of a step are"
+            )
+            raise _refused(path, "names a key in a way that is not filled in", fix)
         if len(text) > cap:
             raise _refused(path, f"{len(text)} characters", f"{cap} at most")
 

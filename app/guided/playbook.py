@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from typing import Literal
 
 import msgspec
 
 from app.guided.conditions import Condition, parse
+from app.text import visible
+
+KEY = re.compile(r"\{key:([^{}]*)\}")
+"""Where a step's ``text``, ``dont`` or ``on`` names a key: by the command's id, "{key:resources.acquire}"."""
 
 CAPABILITIES: dict[str, bool] = {
     "disk": True,
@@ -47,7 +52,8 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     ``go`` and ``on`` point at the next key and its object; ``done`` is the condition under which the screens see
     that the step is done ("by_hand": only a person can tell). ``needs`` names capabilities; ``holds`` are ids of
-    commands that are off while the step is the present one.
+    commands that are off while the step is the present one. ``text``, ``dont`` and ``on`` may hold :data:`KEY`, which
+    the screens replace by the key in force.
     """
 
     id: str
@@ -68,9 +74,14 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
         return tuple(need for need in self.needs if not CAPABILITIES.get(need, False))
 
     @property
+    def counts(self) -> str:
+        """When it is done, as a playbook writes it; what needs a capability that is not there is done by hand."""
+        return "by_hand" if self.unbuilt else self.done
+
+    @property
     def condition(self) -> Condition:
-        """When it is done; what needs a capability that is not there is done by hand."""
-        return parse("by_hand" if self.unbuilt else self.done)
+        """The same, parsed."""
+        return parse(self.counts)
 
     @property
     def by_hand(self) -> bool:
@@ -92,3 +103,8 @@ class Playbook(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     def step(self, ident: str) -> Step | None:
         """The step of that id."""
         return next((step for step in self.steps if step.id == ident), None)
+
+
+def blank(text: str) -> bool:
+    """Whether a text shows nothing at all: white space, or characters that draw nothing."""
+    return not any(visible(char) == char != " " for char in text)

@@ -155,7 +155,10 @@ class InventoryFacts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class CaseSnapshot(msgspec.Struct, frozen=True, kw_only=True):
-    """All that the screens show, at one revision. Unchanged topics keep the very same tuples."""
+    """All that the screens show, at one revision. Unchanged topics keep the very same tuples.
+
+    ``problem`` says why the read model cannot be read now, "" while it can: then all else is as it was last read.
+    """
 
     case: CaseFacts = CaseFacts()
     agent: AgentFacts = AgentFacts()
@@ -170,3 +173,4 @@ class CaseSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     checks: tuple[EvidenceCheck, ...] = ()
     guides: tuple[GuideRun, ...] = ()
     event_lines: int = 0
+    problem: str = ""

@@ -28,6 +28,8 @@ COMMANDS: tuple[Command, ...] = (
     Command("guide", "everywhere", "app.guide", "guide",
             "Playbooks: start one, go on with one, show or hide the rail", "t", ("guide", "playbook", "tour"),
             takes="[PLAYBOOK]"),
+    Command("keymap", "everywhere", "app.keymap", "keymap",
+            "Your own keys and words, and what of keymap.toml was left out and why", "", ("keymap",)),
     Command("retry", "everywhere", "app.signed_in", "go on",
             "Try again now, after signing in or mending access: what waits asks the cloud again", "s",
             ("retry", "signed-in")),

@@ -13,12 +13,12 @@ Nothing in it may stop the work: an entry that cannot hold is reported and left 
 from __future__ import annotations
 
 import difflib
-import tomllib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from app.text import visible
+from app.toml_guard import NotToml, loads
 from screens.command.registry import BANNED, SECTIONS, TYPED, Registry, shown
 
 _LARGEST = 256 * 1024
@@ -64,10 +64,10 @@ def load(path: Path, shipped: Registry) -> Keymap:
     try:
         if path.stat().st_size > _LARGEST:
             return Keymap(shipped, (f"{path}: too large for a keymap; the shipped keys are in force",))
-        table = tomllib.loads(path.read_text("utf-8"))
+        table = loads(path.read_text("utf-8"))
     except FileNotFoundError:
         return Keymap(shipped)
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+    except (OSError, UnicodeDecodeError, NotToml) as error:
         return Keymap(shipped, (f"{path}: {visible(error)}; the shipped keys are in force",))
     return apply(table, shipped, str(path))
 

@@ -44,12 +44,19 @@ class CommandLine(ModalScreen[str | None]):
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "leave", show=False)]
 
     def __init__(
-        self, registry: Registry, history: History, arguments: Arguments, look: Look, text: str = ""
+        self,
+        registry: Registry,
+        history: History,
+        arguments: Arguments,
+        works: Callable[[Command], bool],
+        look: Look,
+        text: str = "",
     ) -> None:
         super().__init__()
         self._registry = registry
         self._history = history
         self._arguments = arguments
+        self._works = works
         self._look = look
         self._text = text
 
@@ -82,13 +89,23 @@ class CommandLine(ModalScreen[str | None]):
 
     def action_complete(self) -> None:
         """To the longest beginning that all completions share; one alone is taken whole."""
-        found = complete(self.query_one(LineField).value, self._registry, self._arguments)
+        found = self._complete(self.query_one(LineField).value)
         if len(found) == 1:
             command = parse(found[0], self._registry).command
             more = " " if command is not None and command.takes and " " not in found[0] else ""
             self._put(found[0] + more)
         elif found:
             self._put(max(common(found), self.query_one(LineField).value, key=len))
+
+    def _complete(self, text: str) -> list[str]:
+        """The completions that do something on this screen."""
+        found = complete(text, self._registry, self._arguments)
+        commands = [parse(one, self._registry).command for one in found]
+        return [
+            one
+            for one, command in zip(found, commands, strict=True)
+            if command is not None and self._works(command)
+        ]
 
     def _put(self, text: str) -> None:
         field = self.query_one(LineField)
@@ -98,7 +115,7 @@ class CommandLine(ModalScreen[str | None]):
     def _tell(self, text: str) -> None:
         """What may follow, a line each; for a whole command what it does."""
         look, lines = self._look, list[Line]()
-        found = complete(text, self._registry, self._arguments) if text.strip() else []
+        found = self._complete(text) if text.strip() else []
         for one in found[:_SHOWN]:
             command = parse(one.partition(" ")[0], self._registry).command
             told = command.help if command and " " not in one else ""

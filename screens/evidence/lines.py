@@ -47,7 +47,9 @@ def check_word(check: EvidenceCheck | None, now: datetime, look: Look, *, when: 
         "failed": (look.warn, "check failed", "need"),
         "stopped": (look.idle, "check stopped", "wait"),
     }[check.state]
-    time = f" {_short(check.ended, now)}" if when and check.state == "ok" else ""
+    if check.state == "ok" and check.reason:
+        glyph, word, tone = look.warn, "extra file", "need"
+    time = f" {_short(check.ended, now)}" if when and tone == "done" else ""
     return f"{glyph} {word}{time}", tone
 
 
@@ -137,6 +139,8 @@ def check_lines(check: EvidenceCheck | None, now: datetime, width: int, look: Lo
     if check.state == "ok":
         read = f"{size(check.bytes_done)} were read again"
         out += _fact("", f"{read}: they agree with the manifests and with the seal in the record", width)
+        if check.reason:
+            out += _fact("", f"But {why}. Keep it, and find out who put it there.", width, "need")
     elif check.state == "bad":
         out += _fact("", f"{why}.", width, "bad")
         out += _fact("", "This copy is not what was sealed. Keep it as it is, and compare it with another.", width)

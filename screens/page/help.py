@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from screens.command.registry import SECTIONS, Registry, shown
 from screens.present.cells import Line, wrap
 from screens.present.look import Look
@@ -27,6 +29,26 @@ def help_lines(registry: Registry, width: int, look: Look) -> list[Line]:
         pad = half - sum(len(text) for text, _ in one)
         rows.append((*one, (" " * (pad + 3), ""), *other))
     return rows
+
+
+def keymap_lines(registry: Registry, problems: Sequence[str], width: int, look: Look) -> list[Line]:
+    """What the user's keymap changes, and each entry of it that was left out."""
+    out: list[Line] = []
+    for text in problems:
+        pieces = wrap(look.clean(text, 1000), max(20, width - 2))
+        out += [((f"{look.warn if row == 0 else ' '} {piece}", "need"),) for row, piece in enumerate(pieces)]
+    if problems:
+        out += [
+            ((f"{look.arrow} mend keymap.toml, then open the case again; the shipped keys stay meanwhile", ""),),
+            (),
+        ]
+    for command in registry.commands:
+        if command.id in registry.changed:
+            keys = look.plain(shown(registry.keys(command)))
+            out.append(((f"{keys:<12} ", "key"), (f"{command.id}  ", ""), (look.plain(command.help), "dim")))
+    for word, line in sorted(registry.aliases.items()):
+        out.append(((f":{look.clean(word, 40):<11} ", "key"), (f":{look.clean(line, 200)}", "")))
+    return out or [(("No keymap.toml changes anything: all keys are as shipped.", "dim"),)]
 
 
 def _section(registry: Registry, name: str, title: str, look: Look, width: int) -> list[Line]:

@@ -17,13 +17,14 @@ from screens.present.cells import Line, Span, cells, columns, fit, fit_line
 from screens.present.durations import countdown, eta, hour_minute, left, urgency
 from screens.present.ids import digest, short_id
 from screens.present.look import Look
-from screens.present.reasons import why
+from screens.present.reasons import brief, why
 from screens.present.states import WORKING, acquisition_state, owes
 
 _STATE = 15
 CAP = 2000
 """Characters of an error that are kept before it is fitted or wrapped."""
 _INDENT = 8
+_TODO = 20  # cells of the next step that go before what is left of the evidence
 _SHORT = 12  # cells of an id in front of a step
 _STEP, _STEP_AND_DISK = 20, 56  # cells of the present step that nothing else takes
 _TONES = {"calm": "dim", "soon": "wait", "now": "need", "over": "need"}
@@ -130,12 +131,14 @@ def _second(
         if not todo:
             return ((why(error, max(8, width - _INDENT), look), tone),)
         # Cause and next step are seen: each has at least half of the line. What is left of the evidence stands
-        # between them where the cause need not be shorter for it.
+        # between them where it leaves both enough.
         room = max(8, width - _INDENT - 4)
         first, kept = _cause(error, todo, room, look), f" {look.dot} {_kept(one)}" if _kept(one) else ""
-        if _cause(error, todo, room - cell_len(kept), look) != first:
+        beside = _cause(error, todo, room - cell_len(kept), look)
+        cut = beside.endswith(look.more) and not first.endswith(look.more)
+        if cut or room - cell_len(kept) - cell_len(beside) < min(cell_len(todo), _TODO):
             kept = ""
-        return ((first, tone), (kept, "dim"), (f" {look.arrow} {todo}", ""))
+        return ((beside if kept else first, tone), (kept, "dim"), (f" {look.arrow} {todo}", ""))
     if one.state == "interrupted":
         return ((f"stopped half-way {look.arrow} press r to go on where it was", "need"),)
     if one.state == "failed":
@@ -175,7 +178,10 @@ def _second(
 
 
 def _cause(error: str, todo: str, room: int, look: Look) -> str:
-    """Why, in what the next step leaves of ``room``, half of it at least."""
+    """Why, without ids where they do not fit, in what the next step leaves of ``room``, half of it at least."""
+    if cell_len(error) + cell_len(todo) <= room:
+        return error
+    error = brief(error)
     half = max(room - cell_len(error), room // 2)
     return why(error, room - min(half, cell_len(todo)), look)
 

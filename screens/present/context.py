@@ -143,7 +143,7 @@ def _clock(snapshot: CaseSnapshot, around: Surroundings, look: Look) -> list[_Pa
                 6,
                 (
                     ((f"{look.warn} clock {abs(ahead)} s {side} the cloud's", "need"),),
-                    ((f"{look.warn} clock {-ahead:+d} s", "need"),),
+                    ((f"{look.warn} clock {abs(ahead)} s {'slow' if ahead > 0 else 'fast'}", "need"),),
                 ),
             )
         )
@@ -179,6 +179,11 @@ def _laid_out(parts: Sequence[_Part], width: int, look: Look) -> Line:
         if cells(line()) <= width:
             break
         del chosen[place]
+    for place in reversed(by_rank):  # what was left out may fit after all: others took more room
+        if place not in chosen:
+            chosen[place] = len(parts[place].forms) - 1
+            if cells(line()) > width:
+                del chosen[place]
     for place in reversed(by_rank):  # room that is left goes to what matters most
         while chosen.get(place, 0) > 0:
             chosen[place] -= 1

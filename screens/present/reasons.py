@@ -20,6 +20,19 @@ _DENIED = re.compile(
 """How AWS words a refusal (IAM User Guide, "Troubleshoot access denied error messages")."""
 
 
+def brief(error: str) -> str:
+    """Why it failed, without the call, what it was about and the request's id.
+
+    >>> brief("ec2:CopySnapshot on snap-1 in account 2: denied: the role may not [AccessDenied, request 5f2c]")
+    'denied: the role may not'
+    """
+    error = _DENIED.sub(lambda found: f"denied: {found['call']}", error)
+    first, separator, rest = error.partition(": ")
+    if separator and _CALL.match(first):
+        error = rest
+    return _CODES.sub("", error) or error
+
+
 def why(error: str, room: int, look: Look) -> str:
     """An error in at most ``room`` cells. When it is cut, the call and its object go first: why it failed stays,
     and of a refusal what is refused.

@@ -12,6 +12,7 @@ from screens.present.look import Look
 from screens.widgets.line_view import LinesView
 
 _ROWS = 3
+_LEAST = 20  # cells of text beside the keys
 
 
 class Problem(NamedTuple):
@@ -42,22 +43,24 @@ class Strips(LinesView):
 
 
 def strip(problem: Problem, width: int, most: int, look: Look) -> list[Line]:
-    """A problem in at most ``most`` lines. What is well is left out first; what is cut ends in an ellipsis, and
+    """A problem in at most ``most`` lines. What is well is shortened first; what is cut ends in an ellipsis, and
     keys are never cut."""
     what, todo, calm, keys = problem
     then = f" {look.arrow} {todo}" if todo else ""
     room = width - 4
     kept: list[str] = []
     beside = False
-    for text in (f"{what}. {calm}{then}", f"{what}{then}") if calm else (f"{what}{then}",):
+    short = f"{what}. {calm.partition(':')[0].rstrip('.')}{then}"
+    for text in (f"{what}. {calm}{then}", short) if calm else (f"{what}{then}",):
         kept = wrap(text, room)
         beside = bool(keys) and cell_len(kept[-1]) + 3 + cell_len(keys) <= room
         if len(kept) + (1 if keys and not beside else 0) <= most:
             break
     else:
-        kept = kept[: most - 1 if keys else most]
-        kept[-1] = fit(kept[-1] + look.more, min(room, cell_len(kept[-1]) + 1), look)
-        beside = False
+        last = room - 3 - cell_len(keys) if keys else room
+        beside = bool(keys) and last >= _LEAST
+        kept = kept[: most - 1 if keys and not beside else most]
+        kept[-1] = fit(kept[-1] + look.more, min(last if beside else room, cell_len(kept[-1]) + 1), look)
     rows: list[Line] = [
         ((f" {look.warn if row == 0 else ' '} ", "need"), (piece, "need" if row == 0 else ""))
         for row, piece in enumerate(kept)

@@ -229,7 +229,7 @@ class WorkbenchScreen(CaseScreen[None]):
     # Which pane is the current one
 
     def _mark_current(self) -> None:
-        """Which pane is seen where one is seen alone. Elsewhere nothing depends on it, and restyling costs time."""
+        """Which pane is seen where one is seen alone. Elsewhere nothing depends on it; restyling takes time."""
         if self.size.width >= _FOUR and not self.zoomed:
             return
         for pane in self.panes:
