@@ -14,8 +14,8 @@ from app.text import visible
 
 DOTS, KEY = 8, 200
 """Dots of a key or of the header of a table; characters of a key."""
-# Strings and comments as a whole, what separates keys from values, a dot, and anything else. One that is not closed
-# reaches to its end, so that each character is looked at once.
+# Strings and comments as a whole, what separates keys from values, a dot, and anything else. A string that is not
+# closed reaches to its end, so that each character is looked at once.
 _PIECE = re.compile(
     r'"""(?:[^\\]|\\.)*?(?:"{3,5}|\Z)'
     r"|'''.*?(?:'{3,5}|\Z)"
@@ -31,9 +31,9 @@ _PIECE = re.compile(
 class NotToml(ValueError):
     """No TOML, or more than a configuration needs; the message says where, ``next`` what to do."""
 
-    def __init__(self, message: str, next: str = "mend the TOML on that line") -> None:
+    def __init__(self, message: str, fix: str = "mend the TOML on that line") -> None:
         super().__init__(message)
-        self.next = next
+        self.next = fix
 
 
 def loads(text: str) -> dict[str, Any]:
@@ -44,13 +44,11 @@ def loads(text: str) -> dict[str, Any]:
     except tomllib.TOMLDecodeError as error:
         raise NotToml(visible(error)) from None
     except RecursionError:
-        raise NotToml(
-            "the TOML is nested too deeply", next="write lists and tables that hold plain values"
-        ) from None
+        raise NotToml("the TOML is nested too deeply", "write lists and tables that hold plain values") from None
     except MemoryError:
-        raise NotToml("needs more memory than there is", next="take out what is not needed") from None
+        raise NotToml("needs more memory than there is", "take out what is not needed") from None
     except ValueError:  # of int(): more digits than Python converts
-        raise NotToml("holds a number with thousands of digits", next="take it out") from None
+        raise NotToml("holds a number with thousands of digits", "take it out") from None
 
 
 def _bounded(text: str) -> None:
@@ -65,13 +63,13 @@ def _bounded(text: str) -> None:
             continue
         if piece in "=,{}[]\n":
             if piece == "=" and length > KEY:
-                raise NotToml(f"a key of {length} characters {_at(text, found)}", next=f"{KEY} at most")
+                raise NotToml(f"a key of {length} characters {_at(text, found)}", f"{KEY} at most")
             dots = length = 0
             continue
         length += len(piece)
         dots += piece == "."
         if dots > DOTS:
-            raise NotToml(f"a key with more than {DOTS} dots {_at(text, found)}", next="write tables instead")
+            raise NotToml(f"a key with more than {DOTS} dots {_at(text, found)}", "write tables instead")
 
 
 def _at(text: str, found: re.Match[str]) -> str:

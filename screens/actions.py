@@ -85,7 +85,7 @@ class Actions(Guided):
     def arguments(self, command: Command) -> Iterable[str]:
         """What may follow a command's word, for completion."""
         if command.id == "resources.sort":
-            return ("name", "kind", "size", "id", "account", "region", "state")
+            return ("name", "kind", "size", "id", "account", "region", "state", "reading", "desc")
         if command.id in ("filter", "pane.resources"):
             return (
                 "eligible", "marked", "kind=disk", "kind=instance", "tag=",

@@ -13,6 +13,7 @@ from textual.dom import DOMNode
 from textual.events import Resize
 from textual.screen import Screen
 from textual.widget import Widget
+from textual.widgets import Input
 
 from app.faults import AgentGone, Fault
 from app.model.view import CaseSnapshot
@@ -143,6 +144,21 @@ class CaseScreen(Screen[Result]):
     def action_back(self) -> None:
         self.dismiss()
 
+    def action_to_pane(self, number: int) -> None:
+        """From a page over the workbench to one of its panes. A page on which text is typed stays: a digit that is
+        meant for the text would lose it."""
+        bench = self.bench
+        if self.query(Input):
+            back, _ = bench.registry.hint("page.back")
+            bench.say(f"{back} leaves this page; a digit does not, as text is typed here.", "warning")
+            return
+        while bench.screen is not bench.workbench:
+            bench.pop_screen()
+        bench.workbench.action_pane(number)
+
+    def action_no_filter(self) -> None:
+        self.bench.say("Nothing to filter here: the panes have filters.")
+
     def _status_line(self) -> Line:
         snapshot, look, now = self.bench.snapshot, self.look, self.bench.clock.now()
         needs, working = waiting(snapshot.acquisitions), running(snapshot.acquisitions)
@@ -180,6 +196,11 @@ def problems(
         out.append(Problem(locked, "unlock it with the agent's passphrase"))
     if snapshot.agent.problem:
         out.append(Problem(look.clean(snapshot.agent.problem, 400)))
+    if snapshot.problem:
+        said = f"The screens' copy of the case cannot be read: {look.clean(snapshot.problem, 200)}"
+        key = "".join(key for key, _ in bench.registry.hints("agent.stop")) or ":stop-agent"
+        mend = f"stop the agent with {key} and open the case again: the copy is made anew"
+        out.append(Problem(said, mend, "The record is not touched."))
     keys = f"s try again now {look.dot} d details"
     for one in waiting(snapshot.acquisitions):
         if one.state == "waiting_for_credentials" and one.id != about:

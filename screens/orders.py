@@ -2,20 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, cast
 
 from app.clock import Clock
 from app.faults import Fault
-from app.model.view import CaseSnapshot
+from app.model.view import CaseSnapshot, EvidenceCheck
 from screens.acquisition.screen import AcquisitionScreen
 from screens.base import SMALLEST
 from screens.command.line import History
 from screens.command.registry import Registry
 from screens.custody.event import EventScreen
 from screens.custody.screen import VerifyScreen
+from screens.evidence.checks import checks_of
 from screens.link import Link
 from screens.plan.batch import BatchScreen
 from screens.plan.screen import PlanScreen
@@ -52,6 +54,8 @@ class Orders(OneKeyAtATime[str]):
     follower: Follower
     last_verification: tuple[bool, datetime] | None = None
     """Whether the newest verification of this session was good, and when it came."""
+    verified_items: Mapping[str, EvidenceCheck] = MappingProxyType({})
+    """What the verifications of this session found of each item."""
     last_exercise: Exercise | None = None
 
     @property
@@ -154,7 +158,9 @@ class Orders(OneKeyAtATime[str]):
 
     def verified(self, result: dict[str, Any]) -> None:
         """The agent has verified the record and the evidence."""
-        self.last_verification = (result.get("ok") is True, self.clock.now())
+        now = self.clock.now()
+        self.last_verification = (result.get("ok") is True, now)
+        self.verified_items = {**self.verified_items, **checks_of(result, now)}
         self.follower.saw_verification(result)
 
     def tampered(self, exercise: Exercise) -> None:

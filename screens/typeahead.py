@@ -1,7 +1,8 @@
 """Keys typed ahead: each one is finished before the next is looked at.
 
 A key may move the focus or open a screen, and both take a few turns of the loop. On a slow line keys arrive in
-bunches; without this, ``/web`` would open the filter and let ``web`` act on the list behind it.
+bunches; without this, ``/web`` would open the filter and let ``web`` act on the list behind it. Esc is a key like
+the others, whatever follows it: see ``keyboard.py``.
 """
 
 from __future__ import annotations
@@ -11,8 +12,11 @@ from collections.abc import Callable
 from typing import Generic, TypeVar
 
 from textual import events
+from textual.driver import Driver
+from textual.drivers.linux_driver import LinuxDriver
 from textual.message_pump import MessagePump
 
+from screens.keyboard import KeyboardDriver
 from screens.updates import ChangedCellsApp
 
 Result = TypeVar("Result")
@@ -27,6 +31,11 @@ class OneKeyAtATime(ChangedCellsApp[Result], Generic[Result]):
         super().__init__()
         self._waiting_keys: deque[events.Key] = deque()
         self._turn: object | None = None
+
+    def get_driver_class(self) -> type[Driver]:
+        """Textual's choice, but with the keyboard read as ours."""
+        found = super().get_driver_class()
+        return KeyboardDriver if found is LinuxDriver else found
 
     async def on_event(self, event: events.Event) -> None:
         """Hold keys back while one is under way; everything else goes its way."""

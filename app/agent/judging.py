@@ -16,7 +16,7 @@ _EARLY = parse_stamp("1970-01-01T00:00:00Z")
 
 
 class Judge:
-    """Judges by the custody log, and by what this agent did. Give every event to :meth:`heard`, from the first on."""
+    """Judges by the custody log, of which :meth:`heard` is given every event, and by what this agent did."""
 
     def __init__(self, record: Record, model: ReadModel) -> None:
         self._record = record
@@ -73,8 +73,8 @@ class Judge:
         return View(snapshot, Seen(_EARLY, sights), run, self._subject(run))
 
     def _subject(self, run: GuideRun) -> frozenset[str] | None:
-        """As the screens have it: the target, the instance of a disk, those disks of an instance that were acquired
-        in the run."""
+        """As the screens have it: the target, the instance of a disk, and of an instance's disks those that were
+        acquired in the run."""
         if not run.target:
             return None
         about = ident(run.target)

@@ -105,7 +105,8 @@ def methods(agent: CaseAgent) -> tuple[dict[str, Handler], Callable[[Peer], None
         return {"plan": msgspec.to_builtins(made), "digest": digest}
 
     async def acquire(peer: Peer, params: dict[str, Any]) -> Any:
-        asked, digest, reason = _asked(params), _words(params, "digest") or None, _words(params, "reason")
+        asked, reason = _asked(params), _words(params, "reason")
+        digest = _text(params, "digest") if params.get("digest") is not None else None
         armed = alone(peer, params)
         await agent.ready()
         return await agent.planning.acquire(asked, digest, reason, actor(peer), armed)
@@ -206,7 +207,9 @@ def _text(params: dict[str, Any], name: str) -> str:
 
 def _words(params: dict[str, Any], name: str) -> str:
     """Words that need not be there."""
-    value = params.get(name) or ""
+    value = params.get(name)
+    if value is None:
+        return ""
     if not isinstance(value, str) or any("\ud800" <= char <= "\udfff" for char in value):
         raise Usage(f"the parameter {name} is not text")
     return value
@@ -214,7 +217,9 @@ def _words(params: dict[str, Any], name: str) -> str:
 
 def _names(params: dict[str, Any], name: str) -> set[str]:
     """A list of names that need not be there."""
-    value = params.get(name) or []
+    value = params.get(name)
+    if value is None:
+        return set()
     if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
         raise Usage(f"the parameter {name} is not a list of texts")
     return set(value)

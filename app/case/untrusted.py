@@ -85,7 +85,7 @@ def _check_file(path: Path, *, needed: bool) -> None:
 
 
 def _authorize(action: int, one: str | None, two: str | None, database: str | None, inner: str | None) -> int:
-    """``inner`` is the trigger or view that would do it."""
+    """``inner`` is the trigger or view that would do it (or a WITH of the query's own, which none of ours has)."""
     return sqlite3.SQLITE_OK if inner is None else sqlite3.SQLITE_DENY
 
 

@@ -204,7 +204,7 @@ def _leave(case: CaseFolder, session: Session, pid: int | None) -> None:
             told = await client.call("status")
             wanted = int(told["running"]) + _begun(case)
             if wanted == 0:
-                await client.call("stop")
+                await client.call("stop", session.spoken())
                 await client.ended()
             return wanted
         finally:
@@ -251,7 +251,7 @@ def _end(session: Session, home: Path) -> int:
         except AgentGone:
             return
         try:
-            await client.call("stop")
+            await client.call("stop", session.spoken())
             await client.ended()
         finally:
             await client.close()

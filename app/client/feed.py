@@ -43,7 +43,7 @@ _FACTS: dict[str, Any] = {"case": CaseFacts, "agent": AgentFacts, "custody": Cus
 WITHIN_S = 5.0
 """How long a poll or a question may take: far longer than any does of a file that the agent wrote."""
 CALM_S = 3.0
-"""An agent that starts makes the file anew within this time: until then it is no problem that it cannot be read."""
+"""An agent that starts makes the file anew within this time: until then it is no problem."""
 _TOLD_S = 30.0  # of a question that took too long
 _COSTLY_S, _REST = 0.5, 10
 _MOST_LINES = 1 << 31
@@ -206,9 +206,7 @@ class Feed:
             if "scans" in changed:
                 names = Scan.__struct_fields__
                 rows = db.execute(f"SELECT {', '.join(names)} FROM scan")  # noqa: S608
-                fields["scans"] = tuple(
-                    msgspec.convert(dict(zip(names, row, strict=True)), Scan) for row in rows
-                )
+                fields["scans"] = tuple(msgspec.convert(dict(zip(names, row, strict=True)), Scan) for row in rows)
             for key in changed & _FACTS.keys():
                 row = db.execute("SELECT value FROM fact WHERE key = ?", (key,)).fetchone()
                 if row:

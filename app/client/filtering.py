@@ -10,8 +10,9 @@ together: ``tag="Cost Center:7"``. Which fields, flags and amounts there are, ea
 
 from __future__ import annotations
 
+import difflib
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -34,8 +35,8 @@ class Term:
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """All terms hold; ``inverted``: the rows for which they do not. ``problem`` says what was not understood; such
-    a term is left out."""
+    """All terms hold; ``inverted``: the rows for which they do not. ``problem`` says in a few words what was not
+    understood, and what to try; such a term is left out."""
 
     terms: tuple[Term, ...] = ()
     inverted: bool = False
@@ -68,10 +69,12 @@ def parse(
     tags: bool = False,
     inverted: bool = False,
 ) -> Filter:
-    """The filter that ``text`` asks for. Never fails: ``problem`` names the first unknown field."""
+    """The filter that ``text`` asks for. Never fails: ``problem`` names the first unknown field, and a quote that
+    is still open (it holds everything up to the end together)."""
     terms: list[Term] = []
     problem = ""
-    for piece in _pieces(text):
+    pieces, quoted = _pieces(text)
+    for piece in pieces:
         name, sep, value = piece.partition("=")
         field = name.lower()
         compared = _AMOUNT.fullmatch(piece)
@@ -91,15 +94,21 @@ def parse(
             if value:
                 terms.append(Term("field", field, value.lower()))
         elif field.isidentifier() and value:
-            known = ", ".join(_known(fields, amounts, tags))
-            problem = problem or f"no field {name}: there is {known}"
+            problem = problem or f"no field {name}: {_instead(name, value, [*fields, *amounts], tags)}"
         else:
             terms.append(Term("word", value=piece.lower()))
+    if quoted:
+        problem = f"{problem}; a quote is open" if problem else "a quote is open"
     return Filter(tuple(terms), inverted and bool(terms), problem)
 
 
-def _known(fields: Iterable[str], amounts: Iterable[str], tags: bool) -> list[str]:
-    return [*sorted({*fields, *amounts}), *(["tag"] if tags else [])]
+def _instead(name: str, value: str, fields: Sequence[str], tags: bool) -> str:
+    """What may have been meant: a field spelled like this one, a tag of that name, else any field there is."""
+    near = difflib.get_close_matches(name.lower(), fields, n=1, cutoff=0.7)
+    if near or tags:
+        text = f"{near[0]}={value}" if near else f"tag={name}:{value}"
+        return "try " + (f'"{text}"' if " " in text else text)
+    return "there is " + ", ".join(sorted(fields))
 
 
 def _bytes(text: str) -> int | None:
@@ -107,8 +116,8 @@ def _bytes(text: str) -> int | None:
     return round(float(found[1]) * 1024 ** _POWERS[found[2]]) if found else None
 
 
-def _pieces(text: str) -> list[str]:
-    """Words at spaces, double quotes holding them together and left out."""
+def _pieces(text: str) -> tuple[list[str], bool]:
+    """Words at spaces, double quotes holding them together and left out; and whether the last quote is open."""
     out: list[str] = []
     word, quoted, begun = "", False, False
     for char in text:
@@ -122,4 +131,4 @@ def _pieces(text: str) -> list[str]:
             word += char
     if word or begun:
         out.append(word)
-    return [piece for piece in out if piece]
+    return [piece for piece in out if piece], quoted

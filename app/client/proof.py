@@ -1,8 +1,8 @@
 """What the record itself proves about one of its lines, looked up in ``custody/events.jsonl`` and nowhere else.
 
 It is read by the process that shows it, without the agent, so that neither the agent nor the read model has to be
-believed. What the lines before it ask of a line is read by the verifier's own :class:`app.custody.chain.Chain`. It is
-one line's proof: that the whole record holds is what :func:`app.custody.verify` says.
+believed. What the lines before it ask of a line is read by the verifier's own :class:`app.custody.chain.Chain`.
+It is one line's proof: that the whole record holds is what :func:`app.custody.verify` says.
 """
 
 from __future__ import annotations
@@ -74,8 +74,9 @@ class EventProof:
     there is none or it is no event. ``fragment`` says why the line is no event, ``declared`` which event declares
     it; ``awaited``: none does, and no event that could stands after it yet. ``malformed`` is what is wrong with
     its members, or with its place after the lines before it (seq, log, corr, what a checkpoint event promises, and
-    the other rules that lines alone can show); ``ruled``: that place was looked at. ``sha256`` covers the line with its line feed. ``tag``: it is the witness tag of what this intent
-    made. ``differs`` names what the read model shows otherwise, None where it has no such line.
+    the other rules that lines alone can show); ``ruled``: that place was looked at. ``sha256`` covers the line
+    with its line feed. ``tag``: it is the witness tag of what this intent made. ``differs`` names what the read
+    model shows otherwise, None where it has no such line.
     """
 
     line: int
@@ -85,7 +86,7 @@ class EventProof:
     declared: int | None = None
     awaited: bool = False
     malformed: str = ""
-    ruled: bool = False
+    ruled: bool = True
     signatures: tuple[SignatureProof, ...] = ()
     signed: bool = False
     linked: bool | None = None
@@ -271,11 +272,11 @@ def _checkpoint(scan: _Scan, event: int, size: int, params: dict[str, Any]) -> C
     try:
         data = read_small(scan.case / "custody" / "checkpoints" / f"{size}.note", notes.MAX_NOTE)
         note = notes.parse(data)
-        if hashlib.sha256(data).hexdigest() != params.get("note_sha256"):
-            raise Wrong(f"it is not the note that line {event} promises")
         if note.size != size or notes.root_text(note.root) != params.get("root"):
             raise Wrong(f"the note does not say what line {event} says")
         notes.verify(note, scan.signers.note_name, scan.signers.log_public)
+        if hashlib.sha256(data).hexdigest() != params.get("note_sha256"):
+            raise Wrong(f"it is not the note that line {event} promises")
     except (Wrong, CannotRead, notes.BadNote) as error:
         return CheckpointProof(size, event, False, f"{size}.note: {error}")
     return _root(scan, size, note.root, event)

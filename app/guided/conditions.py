@@ -18,6 +18,7 @@ from app.model.view import CaseSnapshot, GuideRun
 
 _KINDS = ("disk", "instance")
 _ROUTES = ("direct", "copy", "preserve")
+_KMS = ("default", "customer", "none")
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +31,7 @@ class Condition:
 
 class Sight(NamedTuple):
     """Something that a person opened or saw in this session. ``kind`` and ``target`` name the resource where there
-    is one; ``at`` is the time (UTC)."""
+    is one; ``at`` is the time (UTC), ``kms`` under which kind of key a disk is encrypted ("none" for no key)."""
 
     what: Literal["resource", "plan", "refused", "verified", "tampered"]
     at: datetime
@@ -38,6 +39,7 @@ class Sight(NamedTuple):
     target: str = ""
     eligible: bool = False
     route: str = ""
+    kms: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +171,8 @@ def _sights(condition: Condition, view: View, what: str, *, own: bool, ours: boo
             continue
         if condition.terms.get("route", sight.route) != sight.route:
             continue
+        if condition.terms.get("kms", sight.kms) != sight.kms:
+            continue
         if condition.terms.get("eligible", "yes" if sight.eligible else "no") != (
             "yes" if sight.eligible else "no"
         ):
@@ -291,7 +295,11 @@ RULES: dict[str, Rule] = {
     "armed": Rule(_armed, "the write window is open", {}, True, "record"),
     "disarmed": Rule(_disarmed, "the case is read-only", {}, True, "record"),
     "resource_opened": Rule(
-        _resource_opened, "its page was opened", {"kind": _KINDS, "eligible": ("yes", "no")}, False, "screens"
+        _resource_opened,
+        "its page was opened",
+        {"kind": _KINDS, "eligible": ("yes", "no"), "kms": _KMS},
+        False,
+        "screens",
     ),
     "plan_opened": Rule(
         _plan_opened, "its plan was on the screen", {"kind": _KINDS, "route": _ROUTES}, False, "screens"

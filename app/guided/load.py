@@ -45,8 +45,8 @@ SHIPPED = "shipped"
 
 
 class Sources(NamedTuple):
-    """Where playbooks come from besides the package, and which one a new case offers ("" for none). ``faulty``: what
-    the case names and is no directory's name."""
+    """Where playbooks come from besides the package, and which one a new case offers ("" for none). ``faulty``:
+    what the case names and is no directory's name."""
 
     directories: tuple[Path, ...] = ()
     offer: str = ""

@@ -52,8 +52,8 @@ class Step(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     ``go`` and ``on`` point at the next key and its object; ``done`` is the condition under which the screens see
     that the step is done ("by_hand": only a person can tell). ``needs`` names capabilities; ``holds`` are ids of
-    commands that are off while the step is the present one. ``text``, ``dont`` and ``on`` may hold :data:`KEY`, which
-    the screens replace by the key in force.
+    commands that are off while the step is the present one. ``text``, ``dont`` and ``on`` may hold :data:`KEY`,
+    which the screens replace by the key in force.
     """
 
     id: str

@@ -177,13 +177,12 @@ class AwsIdentity:
         principal = "the base identity"
         with suppress(Fault):  # the refusal is what matters; who was refused may stay unnamed
             principal = (await self.caller()).principal
-        external = " and this external_id" if self._settings.aws.external_id is not None else ""
+        external = " with the external_id of [aws]" if self._settings.aws.external_id is not None else ""
         return Denied(
             fault.message,
             next=(
-                f"in account {request.account}: does {request.role} exist, and does its trust policy allow "
-                f"{principal} "
-                f"sts:AssumeRole, sts:TagSession and sts:SetSourceIdentity{external}?"
+                f"whoever runs account {request.account} can change it: {request.role} must exist, and its trust "
+                f"policy must allow sts:AssumeRole, sts:TagSession and sts:SetSourceIdentity{external} to {principal}"
             ),
             request_id=fault.request_id,
             provider_code=fault.provider_code,

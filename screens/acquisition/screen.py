@@ -7,20 +7,21 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import Binding, BindingType
+from textual.containers import Vertical
 from textual.content import Content
 from textual.widget import Widget
 
 from app.model import Acquisition, EvidenceItem
 from app.model.view import StepRow
 from screens.acquisition.events import Events
+from screens.acquisition.steps import Steps, StepsScreen
 from screens.base import CaseScreen
 from screens.command.catalogue import DEFAULT, bindings
 from screens.evidence.screen import EvidenceScreen
-from screens.present.acquisition_page import Approval, approval_line, approval_of, step_lines, summary
+from screens.present.acquisition_page import Approval, approval_of, parts, shortened, step_lines
 from screens.present.amounts import plural
-from screens.present.cells import Line, cells, wrap
+from screens.present.cells import Line
 from screens.widgets.line_view import LinesView
-from screens.widgets.page_lines import PageLines
 from screens.widgets.row_list import RowList
 from screens.widgets.tail_list import TailList
 from screens.workbench import steering
@@ -32,6 +33,18 @@ if TYPE_CHECKING:
 _EVIDENCE = DEFAULT.get("evidence")
 _ITS_EVIDENCE = [Binding(_EVIDENCE.keys, "its_evidence", show=False, id=_EVIDENCE.id)] if _EVIDENCE else []
 """The key for all evidence shows that of this acquisition here."""
+
+
+_WIDE = 100  # cells from which the footer names the key of the evidence in any case
+_HEAD, _STEPS, _LINES = 3, 4, 3  # lines that the head, the steps and custody have at least
+
+
+class Parts(Vertical):
+    """What stands between the bars; how it is shared out depends on its height, which strips above it change."""
+
+    def on_resize(self) -> None:
+        if isinstance(self.screen, AcquisitionScreen):
+            self.call_after_refresh(self.screen.tick)
 
 
 class AcquisitionScreen(CaseScreen[None]):
@@ -56,19 +69,26 @@ class AcquisitionScreen(CaseScreen[None]):
         return (self.acquisition, "steps")
 
     @property
+    def about(self) -> str:
+        return self.acquisition
+
+    @property
     def hints(self) -> Sequence[tuple[str, str]]:
         registry = self.bench.registry
         key, _ = registry.hint("list.open")
-        steers = registry.hints("acquisitions.pause", "acquisitions.resume", "acquisitions.cancel")
-        wide = registry.hints("evidence") if self.size.width >= 100 else ()
-        return ((key, "event"), *steers, *wide, *registry.hints("page.back", "help"))
+        one = self._one()
+        steers = registry.hints(*steering.offered(one)) if one is not None else []
+        if one is not None and one.state == "waiting_for_credentials":
+            steers = [*registry.hints("retry"), *registry.hints("acquisitions.cancel")]
+        there = registry.hints("evidence") if self.size.width >= _WIDE or self._sealed() else []
+        opens = "whole steps" if self.query_one("#steps").has_focus else "event"
+        return ((key, opens), *steers, *there, *registry.hints("page.back", "help"))
 
     def body(self) -> Iterable[Widget]:
-        yield LinesView(look=self.look, id="summary")
-        steps = PageLines(look=self.look, id="steps")
+        steps = Steps(look=self.look, id="steps")
         steps.border_title = Content("Steps")
-        yield steps
-        yield TailList(look=self.look, id="lines", empty=((" nothing recorded yet", "dim"),))
+        lines = TailList(look=self.look, id="lines", empty=((" nothing recorded yet", "dim"),))
+        yield Parts(LinesView(look=self.look, id="summary"), steps, lines, id="parts")
 
     def show_case(self) -> None:
         super().show_case()
@@ -84,10 +104,14 @@ class AcquisitionScreen(CaseScreen[None]):
             return
         bench, look, now = self.bench, self.look, self.bench.clock.now()
         rows = [row for row in bench.snapshot.steps if row.acquisition == self.acquisition]
-        self.query_one("#summary", LinesView).show(self._summary(one, rows))
-        steps = self.query_one("#steps", PageLines)
+        room = self.query_one("#parts").size.height or self.size.height
+        shown, hidden = self._summary(one, rows, max(_HEAD, min(room - _STEPS - _LINES, room // 2 + 1)))
+        self.query_one("#summary", LinesView).show(shown)
+        steps = self.query_one("#steps", Steps)
+        rest = room - len(shown)
+        steps.styles.max_height = max(_STEPS, rest - max(_LINES, rest // 3))
         width = max(40, steps.inner)
-        steps.show([*step_lines(rows, now, width, look, one.state), *self._whole_reason(width)])
+        steps.show([*step_lines(rows, now, width, look, one.state), *([(), *hidden] if hidden else [])])
         now_at = next((place for place, row in enumerate(rows) if row.state in ("running", "failed")), None)
         follow = (now_at, steps.scrollable_content_region.height)
         if now_at is not None and follow != self._followed and not steps.has_focus:
@@ -96,22 +120,14 @@ class AcquisitionScreen(CaseScreen[None]):
             self.call_after_refresh(steps.bring, above)
         self._name_custody()
 
-    def _summary(self, one: Acquisition, rows: Sequence[StepRow]) -> list[Line]:
+    def _summary(self, one: Acquisition, rows: Sequence[StepRow], most: int) -> tuple[list[Line], list[Line]]:
+        """The head in at most so many lines, and what is left out of it: that stands under the steps."""
         bench = self.bench
         leases = {lease.id: lease for lease in bench.snapshot.leases}
-        width = max(40, self.query_one("#summary", LinesView).inner)
+        width = max(40, self.query_one("#summary", LinesView).inner - 2)  # the steps have a frame
         now, sealed = bench.clock.now(), self._sealed()
-        return summary(one, leases, now, width, self.look, sealed, rows, self._approval)
-
-    def _whole_reason(self, width: int) -> list[Line]:
-        """The reason for custody under the steps, where it does not fit above them."""
-        if self._approval is None:
-            return []
-        line = approval_line(self._approval, self.look)
-        if cells(line) <= width:
-            return []
-        text = "".join(piece for piece, _ in line).strip()
-        return [(), *(((f" {piece}", "dim"),) for piece in wrap(text, width - 2))]
+        found = parts(one, leases, now, width, self.look, sealed, rows, self._approval)
+        return shortened(found, most, width, self.look)
 
     def _sealed(self) -> list[EvidenceItem]:
         return [item for item in self.bench.snapshot.items if item.acquisition == self.acquisition]
@@ -144,6 +160,12 @@ class AcquisitionScreen(CaseScreen[None]):
 
     def on_row_list_moved(self) -> None:
         self._name_custody()
+
+    def on_descendant_focus(self) -> None:
+        self.tick()
+
+    def on_steps_opened(self) -> None:
+        self.app.push_screen(StepsScreen(self.acquisition))
 
     def on_row_list_chosen(self, event: RowList.Chosen) -> None:
         event.stop()

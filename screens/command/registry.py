@@ -39,6 +39,7 @@ class Command:
     its words on the ``:`` line, the first one canonical, () for none. ``takes`` tells what may follow the word;
     then the widget has a method ``take_<action>(text)``. ``word`` is for hints, ``help`` one sentence.
     ``writes``: it may lead to a change in a cloud, or end something; such a command acts on what is seen only.
+    ``starts``: it leads to something new, and stops nothing; only such a command may a playbook's step hold.
     """
 
     id: str
@@ -50,6 +51,7 @@ class Command:
     names: tuple[str, ...] = ()
     takes: str = ""
     writes: bool = False
+    starts: bool = False
 
     @property
     def taker(self) -> str:

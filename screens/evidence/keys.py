@@ -12,6 +12,7 @@ from app.model.view import EvidenceCheck
 from screens import clipboard
 from screens.base import CaseScreen
 from screens.command.catalogue import bindings
+from screens.evidence.checks import newest
 from screens.evidence.lines import copied, waits
 
 
@@ -37,8 +38,9 @@ class ItemCommands(CaseScreen[None]):
         return ()
 
     def check_of(self, item: EvidenceItem) -> EvidenceCheck | None:
-        """Its newest check."""
-        return next((one for one in self.bench.snapshot.checks if one.item == item.id), None)
+        """Its newest check, by itself or with the whole case."""
+        own = next((one for one in self.bench.snapshot.checks if one.item == item.id), None)
+        return newest(own, self.bench.verified_items.get(item.id))
 
     def acquisition_of(self, item: EvidenceItem) -> Acquisition | None:
         """What it came from."""

@@ -137,8 +137,9 @@ def check_lines(check: EvidenceCheck | None, now: datetime, width: int, look: Lo
     out = _fact("check", f"{word} {look.dot} {when}", width, tone)
     why = look.clean(check.reason or "no reason is recorded", _CAP).rstrip(".")
     if check.state == "ok":
-        read = f"{size(check.bytes_done)} were read again"
-        out += _fact("", f"{read}: they agree with the manifests and with the seal in the record", width)
+        read = f"{size(check.bytes_done)} were" if check.bytes_done else "with the whole case, every byte was"
+        read += " read again"
+        out += _fact("", f"{read}: all agrees with the manifests and with the seal in the record", width)
         if check.reason:
             out += _fact("", f"But {why}. Keep it, and find out who put it there.", width, "need")
     elif check.state == "bad":

@@ -19,6 +19,7 @@ from screens.evidence.lines import detail_lines, item_header, item_line, nothing
 from screens.present.amounts import plural, size
 from screens.present.cells import Line
 from screens.present.look import Look
+from screens.widgets.edges import set_subtitle
 from screens.widgets.line_view import LinesView
 from screens.widgets.page_lines import PageLines
 from screens.widgets.row_list import RowList
@@ -46,6 +47,9 @@ class Items:
     def row(self, index: int, width: int) -> tuple[Line, ...]:
         one = self._rows[index]
         return (item_line(one, self._checks.get(one.id), self._now, width, self._look),)
+
+
+_LEAST, _AROUND = 5, 3  # lines of the list's frame at least; and beside the rows: two of the frame, the titles
 
 
 class EvidenceScreen(ItemCommands):
@@ -92,7 +96,7 @@ class EvidenceScreen(ItemCommands):
         bench, look = self.bench, self.look
         of = self._acquisition
         items = [one for one in bench.snapshot.items if not of or one.acquisition == of]
-        checks = {one.item: one for one in bench.snapshot.checks}
+        checks = {one.id: check for one in items if (check := self.check_of(one)) is not None}
         parts = [f"Evidence of {look.clean(of)}" if of else "Evidence", plural(len(items), "item")]
         if items:
             parts.append(size(sum(one.bytes for one in items)))
@@ -102,12 +106,31 @@ class EvidenceScreen(ItemCommands):
         self.query_one("#items").border_title = Content(f" {look.dot} ".join(parts))
         rows = self.query_one("#rows", RowList)
         rows.show(Items(items, checks, bench.clock.now(), look))
+        self._sized(len(items))
+        self._placed()
         titles = self.query_one("#titles", LinesView)
         titles.show([item_header(rows.inner, look)] if items and rows.inner else [])
         self._detailed()
 
     def on_row_list_moved(self) -> None:
+        self._placed()
         self._detailed(fresh=True)
+
+    def _sized(self, count: int) -> None:
+        """One above the other, the list has the lines that it needs, half of them at most."""
+        items = self.query_one("#items")
+        if self.has_class("-w132", "-w160"):
+            items.styles.clear_rule("height")
+        else:
+            half = self.query_one("#split").size.height // 2
+            items.styles.height = max(_LEAST, min(count + _AROUND, half))
+
+    def _placed(self) -> None:
+        """``3/13`` in the lower border of the list."""
+        rows = self.query_one("#rows", RowList)
+        place = rows.cursor
+        text = f"{place + 1}/{len(rows.source)}" if place is not None else ""
+        set_subtitle(self.query_one("#items"), Content(text) if text else None)
 
     def _detailed(self, *, fresh: bool = False) -> None:
         """The item under the cursor; ``fresh``: another one than before, from its first line on."""

@@ -91,8 +91,7 @@ class Guided(Orders):
         """Do it for the run that is followed and the id of its present step, or say that there is none."""
         shown = self.follower.shown
         if shown is None:
-            key, _ = self.registry.hint("guide")
-            self.say(f"No playbook is followed: {key} lists them.", "warning")
+            self.say(f"No playbook is followed: {self.follower.key('guide')} lists them.", "warning")
         elif shown.place is None:
             self.say(f"{shown.run.id} is finished.", "warning")
         else:
@@ -131,12 +130,15 @@ class Guided(Orders):
 
     def action_guide_again(self) -> None:
         run = self.follower.run
-        recorded = [step for step in run.steps if step.state != "todo"] if run is not None else []
+        if run is None:
+            self._present(lambda shown, step: None)
+            return
+        recorded = [step for step in run.steps if step.state != "todo"]
         if recorded:
             last = max(recorded, key=lambda step: step.at)
             self.follower.record(last.id, "todo", "")
         else:
-            self.say("No step of a playbook is recorded yet.", "warning")
+            self.say(f"No step of {self.look.clean(run.id, 20)} is recorded yet.", "warning")
 
     def action_guide_target(self) -> None:
         run, one = self.follower.run, self.workbench.resources.current

@@ -72,9 +72,13 @@ class Entries:
     def _run(self, run: GuideRun, width: int) -> tuple[Line, ...]:
         look, place = self._look, present(run)
         done = sum(step.state != "todo" for step in run.steps)
-        mark: Line = ((f" {look.done} ", "done"),) if place is None else ((f" {look.shut} ", "live"),)
+        mark: Line = ((f" {look.shut} ", "live"),)
+        if place is None:
+            glyph, tone = lines.end_mark(run, look)
+            mark = ((f" {glyph} ", tone),)
         head: Line = (*mark, (f"{look.clean(run.id, 20)} {look.clean(run.title, 60)}", "strong"))
-        first = spread(head, ((f"{done} of {len(run.steps)} done ", "dim"),), width, look)
+        how = lines.ended(run) if place is None else f"{done} of {len(run.steps)} behind"
+        first = spread(head, ((f"{how} ", "dim"),), width, look)
         who = "you" if run.examiner == self._examiner else look.clean(run.examiner, 64)
         words = f"   followed by {who}, begun {look.clean(run.started[:16], 20)}Z"
         if run.target:

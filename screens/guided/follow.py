@@ -8,35 +8,27 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Callable, Sequence
+from dataclasses import replace
+from math import inf
 from typing import TYPE_CHECKING, Any, Literal
 
 from app.faults import AgentGone, Fault
-from app.guided.conditions import Seen, Sight, View, met, opened, parse, present
+from app.guided.conditions import RULES, Seen, Sight, View, met, opened, parse, present
 from app.guided.conditions import ident as id_of
-from app.guided.load import Edition, Library, Sources, load
+from app.guided.load import Edition, Faulty, Library, Sources, load
 from app.guided.playbook import Playbook
 from app.model import Resource
 from app.model.view import GuideRun
+from screens.guided.keys import filled
 from screens.guided.lines import NextKey, Shown
+from screens.guided.next_key import next_key
+from screens.present.resources import title_of
 
 if TYPE_CHECKING:
     from screens.root import Workbench
 
 _SIGHTS = 500  # the newest that are kept
-_PANES = {
-    "accounts": (1, "pane.accounts"),
-    "resources": (2, "pane.resources"),
-    "acquisitions": (3, "pane.acquisitions"),
-    "custody": (4, "pane.custody"),
-}
-_SCREENS = {"evidence": "evidence", "leases": "leases"}
-_WHERE = {
-    "page": "on its page",
-    "plan": "in the plan",
-    "evidence": "among the evidence",
-    "leases": "among the leases",
-}
-_NO_ON = ("on ", "in ", "then ", "until ", "once ", "type ")
+_AGAIN_S = 10.0  # until what the record contradicted is claimed again
 _TAG = re.compile(r"\b(not tagged|tag)\b", re.IGNORECASE)
 _KINDS = {"volume": "disk", "instance": "instance"}
 Recorded = Literal["done", "by_hand", "skipped", "todo"]
@@ -61,9 +53,11 @@ class Follower:
         self._loading = False
         self._offer_dismissed = False
         self._sent: tuple[str, str] | None = None  # (run, step) that the agent was told of
-        self._refused: set[tuple[str, str]] = set()
+        self._refused: dict[tuple[str, str], float] = {}  # (run, step) -> when to tell the agent again
         self._asked: tuple[str, int] | None = None  # (target, revision of the inventory) of the subject
         self._subject: tuple[str, frozenset[str]] = ("", frozenset())
+        self._names: dict[str, str] = {}  # of resources whose pages were opened, by id
+        self._strayed: set[tuple[str, str]] = set()  # (target of the run, another's plan) that was said
 
     # What is shown
 
@@ -85,17 +79,21 @@ class Follower:
     def with_text(self, run: GuideRun) -> Shown:
         """Any run of the case with its text."""
         edition = self.library.editions.get(run.playbook) if self.library else None
-        found = Shown(run, edition, NextKey((), ""))
-        return Shown(run, edition, self._next_key(found))
+        found = Shown(run, edition, NextKey((), ""), self._called(run.target))
+        return replace(found, next_key=next_key(found, self._bench, self.key))
+
+    def _called(self, target: str) -> str:
+        """A name for what a run is about, its id where none is known."""
+        ident = id_of(target)
+        acquired = (one.target_name for one in self._bench.snapshot.acquisitions if one.target == ident)
+        return self._names.get(ident) or next(filter(None, acquired), "") or ident
 
     @property
     def offer(self) -> Edition | None:
-        """The playbook that this case offers and nobody has begun, until it is turned down."""
-        if self._offer_dismissed or self.library is None or self.run is not None:
+        """The playbook that this case offers while none was ever begun, until it is turned down."""
+        if self._offer_dismissed or self.library is None or self._bench.snapshot.guides:
             return None
-        found = self.library.editions.get(self._sources.offer)
-        begun = any(run.playbook == self._sources.offer for run in self._bench.snapshot.guides)
-        return None if begun else found
+        return self.library.editions.get(self._sources.offer)
 
     def dismiss_offer(self) -> bool:
         """Turn the offer down for this session; False when there was none."""
@@ -143,9 +141,15 @@ class Follower:
             self._bench.run_worker(self._load(), group="playbooks")
 
     async def _load(self) -> None:
-        known = {command.id: command.writes for command in self._bench.registry.commands}
+        known = {command.id: command.starts for command in self._bench.registry.commands}
         try:
-            self.library = await asyncio.to_thread(load, self._sources.directories, known)
+            directories, _, refused = self._sources
+            self.library = filled(await asyncio.to_thread(load, directories, known, refused), self.key)
+        except Exception as error:  # playbooks are a help: without them the screens go on
+            words = f"the playbooks cannot be read ({type(error).__name__})"
+            fault = Faulty("playbooks", words, "please report it; everything else goes on")
+            self.library = self.library or Library(faulty=(fault,))
+            self._bench.say(f"{words[:1].upper()}{words[1:]}.", "error")
         finally:
             self._loading = False
         self.case_changed()
@@ -178,10 +182,10 @@ class Follower:
     def _judge(self) -> None:
         shown = self.shown
         step = shown.step if shown is not None else None
-        if shown is None or step is None or self._bench.link.state != "attached":
+        if shown is None or step is None or shown.changed or self._bench.link.state != "attached":
             return
         mark = (shown.run.id, step.id)
-        if mark == self._sent or mark in self._refused:
+        if mark == self._sent or self._bench.clock.monotonic() < self._refused.get(mark, -inf):
             return
         self._sent = None  # the one before has come back as done
         view, condition = self.view(shown.run), step.condition
@@ -189,19 +193,22 @@ class Follower:
             return
         self._sent = mark
         about = opened(condition, view) if condition.name == "resource_opened" and not shown.run.target else ""
-        self._bench.run_worker(self._tell(shown.run.id, step.id, about), group="orders")
+        again = inf if RULES[condition.name].told_by == "screens" else _AGAIN_S
+        self._bench.run_worker(self._tell(shown.run, step.id, about, again), group="orders")
 
-    async def _tell(self, run: str, step: str, about: str) -> None:
+    async def _tell(self, run: GuideRun, step: str, about: str, again: float) -> None:
         try:
             if about:
-                await self._bench.link.call("playbook.target", {"run": run, "target": about})
-            order = {"run": run, "step": step, "state": "done", "note": ""}
+                await self._bench.link.call("playbook.target", {"run": run.id, "target": about})
+            order = {"run": run.id, "step": step, "state": "done", "note": "", "sha256": run.sha256}
             await self._bench.link.call("playbook.step", order)
         except AgentGone:
             self._sent = None  # it is said already, and tried again once the agent is back
         except Fault as fault:
-            self._refused.add((run, step))
-            self._bench.say_fault(fault)
+            self._sent, mark = None, (run.id, step)
+            if mark not in self._refused:
+                self._bench.say_fault(fault)
+            self._refused[mark] = self._bench.clock.monotonic() + again
 
     # What the person sees
 
@@ -213,20 +220,35 @@ class Follower:
         *,
         eligible: bool = False,
         route: str = "",
+        kms: str = "",
     ) -> None:
         """Something was on the screen. ``target`` is ``cloud:account:id``."""
-        sight = Sight(what, self._bench.clock.now(), kind, target, eligible, route)
+        sight = Sight(what, self._bench.clock.now(), kind, target, eligible, route, kms)
         self.seen = Seen(self.seen.began, (*self.seen.sights, sight)[-_SIGHTS:])
         self._judge()
 
     def saw_resource(self, one: Resource) -> None:
         """The page of a resource was opened."""
-        kind = _KINDS.get(one.kind, one.kind)
-        self.saw("resource", kind, f"{one.cloud}:{one.account}:{one.id}", eligible=one.eligible)
+        kind, kms = _KINDS.get(one.kind, one.kind), one.attributes.get("kms", "")
+        self._names[one.id] = title_of(one, self._bench.look)
+        self.saw("resource", kind, f"{one.cloud}:{one.account}:{one.id}", eligible=one.eligible, kms=kms)
 
     def saw_plan(self, kind: str, target: str, route: str) -> None:
         """A plan is on the screen. ``route`` is the plan's own, not what was asked for."""
         self.saw("plan", kind, target, route=route)
+        run, other = self.run, id_of(target)
+        about = run.target if run is not None and present(run) is not None else ""
+        known = about and self._subject[0] == about
+        if run is None or not known or other in (self.view(run).subject or ()):
+            return
+        if (about, other) not in self._strayed:
+            self._strayed.add((about, other))
+            clean, one = self._bench.look.clean, self._bench.workbench.resources.current
+            if one is not None and one.id == other:
+                self._names[other] = title_of(one, self._bench.look)
+            planned, followed = clean(self._names.get(other, other), 60), clean(self._called(about), 60)
+            said = f"This plan is of {planned}; {run.id} is about {followed}."
+            self._bench.say(f"{said} {self.key('guide.target')} changes that.", "warning")
 
     def saw_refusal(self, kind: str, target: str, fault: Fault) -> None:
         """A plan was refused; only for want of the tag it is a sight."""
@@ -244,62 +266,44 @@ class Follower:
         """Why a command is off while the present step is what it is, "" where it is not."""
         shown = self.shown
         step = shown.step if shown is not None else None
-        if shown is None or step is None or command not in step.holds:
+        if shown is None or step is None or command not in self._held_by(shown):
             return ""
         found, look = self._bench.registry.get(command), self._bench.look
         word = found.word if found is not None else command
-        (skip, _), (guide, _) = (self._bench.registry.hint(one) for one in ("guide.skip", "guide"))
+        skip, guide = self.key("guide.skip"), self.key("guide")
         return look.plain(
             f"{word[:1].upper()}{word[1:]} is off during step {(shown.place or 0) + 1} of {shown.run.id}, "
             f"{look.clean(step.title)}. {skip} skips the step, {guide} leads to hiding the rail."
         )
 
+    def _held_by(self, shown: Shown) -> Sequence[str]:
+        """The commands that the present step holds: none where its text is not the one that the run began with,
+        and never the one that closes the write window."""
+        if shown.step is None or shown.changed:
+            return ()
+        armed = self._bench.snapshot.agent.armed_until is not None
+        return [ident for ident in shown.step.holds if not (armed and ident == "arm")]
+
     def held_words(self) -> list[str]:
         """The words of the commands that are off now."""
         shown = self.shown
-        step = shown.step if shown is not None else None
-        if step is None:
-            return []
-        found = [self._bench.registry.get(ident) for ident in step.holds]
+        found = [self._bench.registry.get(ident) for ident in self._held_by(shown)] if shown is not None else []
         return [command.word for command in found if command is not None]
 
     def record(self, step: str, state: Recorded, note: str) -> None:
         """What the examiner says of a step of the run that is followed."""
-        run = self.run
-        if run is not None:
-            self._refused.discard((run.id, step))
-            order = {"run": run.id, "step": step, "state": state, "note": note}
+        shown = self.shown
+        if shown is not None:
+            self._refused.pop((shown.run.id, step), None)
+            sha256 = shown.edition.sha256 if shown.edition is not None else ""
+            order = {"run": shown.run.id, "step": step, "state": state, "note": note, "sha256": sha256}
             self._bench.order("playbook.step", order)
 
-    def _next_key(self, shown: Shown) -> NextKey:
-        """The keys that lead to what is to be done now, and its object."""
-        registry, look, step = self._bench.registry, self._bench.look, shown.step
-        if step is None:
-            return NextKey((), "")
-        if step.go is None or (step.unbuilt and step.by_hand):
-            return NextKey((registry.hint("guide.done")[0],), "once it is done: what was seen")
-        keys: list[str] = []
-        place = step.go.place
-        at_workbench = self._bench.screen_stack and self._bench.screen is self._bench.screen_stack[0]
-        if place in _PANES:
-            number, pane = _PANES[place]
-            if not at_workbench or self._bench.workbench.current.number != number:
-                keys.append(self.key(pane))
-        elif place in _SCREENS and at_workbench:
-            keys.append(self.key(_SCREENS[place]))
-        keys.append(self.key(step.go.command))
-        if step.by_hand and step.go.command != "guide.done":
-            keys.append(self.key("guide.done"))
-        words = look.clean(step.on, 60)
-        if words and place != "anywhere" and not words.startswith(_NO_ON):
-            words = f"on {words}"
-        return NextKey(tuple(keys), words or _WHERE.get(place, ""))
-
     def key(self, ident: str) -> str:
-        """A command's key, its word on the ``:`` line where it has none."""
+        """A command's key, its word on the ``:`` line where it has none; harmless."""
         registry = self._bench.registry
         command = registry.get(ident)
         if command is None:
             return self._bench.look.clean(ident, 40)
-        key, _ = registry.hint(ident)
+        key = self._bench.look.plain(registry.hint(ident)[0])
         return key or f":{command.names[0] if command.names else ident}"

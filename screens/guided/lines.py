@@ -26,11 +26,13 @@ class NextKey:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A run, the text of its playbook (``edition`` None where that is not at hand), and the key that leads on."""
+    """A run, the text of its playbook (``edition`` None where that is not at hand), the key that leads on, and
+    what its target is called."""
 
     run: GuideRun
     edition: Edition | None
     next_key: NextKey
+    about: str = ""
 
     @property
     def place(self) -> int | None:
@@ -53,13 +55,31 @@ class Shown:
         return look.clean(text.title if text else step.id, 60)
 
     @property
+    def changed(self) -> bool:
+        """Whether the text is not, or is not known to be, the one that the run began with: then nothing is judged
+        by it."""
+        return self.edition is None or self.edition.sha256 != self.run.sha256
+
+    @property
     def caution(self) -> str:
         """What is to be known of the text itself, "" for nothing."""
         if self.edition is None:
-            return "its playbook is not at hand: steps show by their ids"
-        if self.edition.sha256 != self.run.sha256:
-            return "the playbook was changed since: this is not the text it began with"
+            return "its playbook is not at hand: steps show by their ids, and are recorded by hand"
+        if self.changed:
+            return "its file changed since this run began: steps are recorded by hand, or start it anew"
         return ""
+
+
+def ended(run: GuideRun) -> str:
+    """How a finished run went: "finished", or how many of its steps were done and how many skipped."""
+    skipped = sum(step.state == "skipped" for step in run.steps)
+    return f"ended: {len(run.steps) - skipped} done, {skipped} skipped" if skipped else "finished"
+
+
+def end_mark(run: GuideRun, look: Look) -> Span:
+    """Its glyph and tone: a tick only where everything was done."""
+    whole = all(step.state != "skipped" for step in run.steps)
+    return (look.done, "done") if whole else (look.none, "need")
 
 
 def state_of(step: GuideStep, here: bool, look: Look) -> tuple[Span, str]:
@@ -146,19 +166,27 @@ def rail(shown: Shown, width: int, height: int, look: Look, more: str) -> list[L
     if shown.caution:
         pieces = wrap(look.clean(shown.caution), max(10, width - 2))
         caution = [((f"{look.warn if row == 0 else ' '} {piece}", "need"),) for row, piece in enumerate(pieces)]
+    if shown.about:
+        caution.append(fit_line((("About: ", "head"), (look.clean(shown.about, 60), "")), width, look))
     if place is None:
-        ended = [(), ((f"{look.done} finished", "done"), (f"  {more} shows the record", "dim"))]
-        return _fitted([*caution, *rows], height - len(ended)) + ended
+        glyph, tone = end_mark(shown.run, look)
+        pieces = wrap(f"{ended(shown.run)}; {more} shows the record", max(10, width - 2))
+        last: list[Line] = [()]
+        last += [((glyph if row == 0 else " ", tone), (f" {piece}", tone)) for row, piece in enumerate(pieces)]
+        return _fitted([*caution, *rows], height - len(last)) + last
     keys = _next_lines(shown.next_key, width, look)
     parts = _details(shown, width, look)
     head, tail = rows[:place], rows[place + 1 :]
     size = sum(map(len, parts))
     room = height - len(caution) - 1 - len(keys)
     if len(head) + len(tail) + size > room and len(head) > 1:
-        head = [fit_line(((look.done, "done"), (f" {place} of {total} behind you", "")), width, look)]
+        skipped = sum(step.state == "skipped" for step in shown.run.steps[:place])
+        glyph, tone = (look.none, "need") if skipped else (look.done, "done")
+        said = f" {place} of {total} behind you" + (f", {skipped} skipped" if skipped else "")
+        head = [fit_line(((glyph, tone), (said, "")), width, look)]
     if len(head) + len(tail) + size > room and len(tail) > 1:
         kept = max(0, room - len(head) - size - 1)
-        tail = [*tail[:kept], ((look.idle, "dim"), (f" {len(tail) - kept} more to come", "dim"))]
+        tail = [*tail[:kept], ((look.more, "dim"), (f" and {len(tail) - kept} more", "dim"))]
     body = _cut(parts, room - len(head) - len(tail), width, look, more)
     return [*caution, *head, rows[place], *body, *keys, *tail]
 
@@ -185,11 +213,13 @@ def strip(shown: Shown, width: int, rows: int, look: Look, more: str) -> list[Li
     place, total = shown.place, len(shown.run.steps)
     title = look.clean(shown.run.title, 60)
     if place is None:
-        ended = f" {look.done} {title}: finished"
-        return [fit_line(((ended, "done"), (f" {look.dot} {more} the record", "dim")), width, look)]
+        glyph, tone = end_mark(shown.run, look)
+        last: Line = ((f" {glyph} {title}: {ended(shown.run)}", tone), (f" {look.dot} {more} the record", "dim"))
+        return [fit_line(last, width, look)]
     step = shown.run.steps[place]
+    glyph, tone = (look.warn, "need") if shown.caution else (look.shut, "live")
     head: Line = (
-        (f" {look.shut} {place + 1}/{total} ", "live"),
+        (f" {glyph} {place + 1}/{total} ", tone),
         (shown.title_of(step, look), "strong"),
         (f" {look.dot} ", "dim"),
     )
@@ -199,10 +229,12 @@ def strip(shown: Shown, width: int, rows: int, look: Look, more: str) -> list[Li
     first: Line = (*head, *(fit_line(middle, room, look) if cells(middle) > room else middle), *tail)
     out = [fit_line(first, width, look)]
     text = shown.step
-    if text is not None and rows > 1:
+    if shown.caution and rows > 1:
+        out.append(fit_line((("   ", ""), (shown.caution, "need")), width, look))
+    if text is not None and rows > len(out):
         said = unbuilt(text) or text.text
         out.append(fit_line((("   ", ""), (look.clean(said, _CAP), "wait" if unbuilt(text) else "")), width, look))
-        if text.dont and rows > 2:
+        if text.dont and rows > len(out):
             out.append(fit_line((("   Not: ", "head"), (look.clean(text.dont, _CAP), "")), width, look))
     return out
 
@@ -239,12 +271,13 @@ def step_page(shown: Shown, place: int, held: Sequence[str], width: int, look: L
         if step.record:
             out += prose("record", step.record, width, look)
         out.append(())
-        out += prose("counts when", RULES[step.condition.name].words, width, look, "dim")
+        words = RULES["by_hand" if shown.changed else step.condition.name].words
+        out += prose("counts when", words, width, look, "dim")
         if held:
             out += prose("off meanwhile", f" {look.dot} ".join(held), width, look, "dim")
     if place == shown.place:
         out += [(), *_next_lines(shown.next_key, width, look)]
-    return _within([*out, *_recorded(found, width, look)], width, look)
+    return _within([*out, *_recorded(found, shown, width, look)], width, look)
 
 
 def _within(lines: Sequence[Line], width: int, look: Look) -> list[Line]:
@@ -252,20 +285,31 @@ def _within(lines: Sequence[Line], width: int, look: Look) -> list[Line]:
     return [fit_line(line, width, look) if cells(line) > width else line for line in lines]
 
 
-def _recorded(step: GuideStep, width: int, look: Look) -> list[Line]:
+def _how(step: GuideStep, shown: Shown) -> str:
+    """How a step was done, as custody has it. Whether the record itself shows it depends on the text."""
+    if step.state == "done":
+        text = None if shown.changed else shown.text_of(step)
+        if text is None:
+            return "seen to be done"
+        by_record = RULES[text.condition.name].told_by == "record"
+        return "shown by the record" if by_record else "reported by the screens"
+    return {"todo": "to do", "by_hand": "by hand", "skipped": "skipped"}[step.state]
+
+
+def _recorded(step: GuideStep, shown: Shown, width: int, look: Look) -> list[Line]:
     if step.state == "todo":
         return []
-    how = {
-        "done": "seen by the screens, while it was followed by",
-        "by_hand": "done by hand, as recorded by",
-        "skipped": "skipped by",
-    }[step.state]
-    out = [(), *prose("recorded", f"{how} {step.by} at {_when(step.at)}", width, look)]
+    out = [(), *prose("recorded", f"{_how(step, shown)}, {step.by}, {_when(step.at)}", width, look)]
     return out + (prose("note", step.note, width, look) if step.note else [])
 
 
 def _when(text: str) -> str:
     return f"{text[:19]}Z" if len(text) > 19 else text
+
+
+def _about(shown: Shown) -> str:
+    target = shown.run.target
+    return target if target.endswith(shown.about) else f"{shown.about} ({target})"
 
 
 def run_page(shown: Shown, width: int, look: Look) -> list[Line]:
@@ -275,22 +319,19 @@ def run_page(shown: Shown, width: int, look: Look) -> list[Line]:
     out = [
         *prose("run", f"{run.id} {look.dot} {run.title} ({run.playbook})", width, look, "strong"),
         *prose("followed by", f"{run.examiner}, begun {_when(run.started)}", width, look),
-        *(prose("about", run.target, width, look) if run.target else []),
-        *prose("progress", f"{done} of {len(run.steps)} steps", width, look),
+        *(prose("about", _about(shown), width, look) if run.target else []),
+        *prose("progress", ended(run) if done == len(run.steps) else f"{done} of {len(run.steps)}", width, look),
         *prose("text", f"sha256 {run.sha256}", width, look, "dim"),
     ]
     if shown.caution:
         out += prose("", f"{look.warn} {shown.caution}", width, look, "need")
     for place, step in enumerate(run.steps):
         glyph, _ = state_of(step, place == shown.place, look)
-        how = {"todo": "to do", "done": "seen by the screens", "by_hand": "by hand", "skipped": "skipped"}[
-            step.state
-        ]
         by = (
             f" {look.dot} {look.clean(step.by, 64)} {look.dot} {_when(look.clean(step.at, 40))}" if step.by else ""
         )
         out += [(), (glyph, (f" {place + 1} {shown.title_of(step, look)}", "strong"))]
-        out.append(((f"    {how}", "" if step.state != "todo" else "dim"), (by, "dim")))
+        out.append(((f"    {_how(step, shown)}", "" if step.state != "todo" else "dim"), (by, "dim")))
         if step.note:
             out += [
                 ((_INDENT, ""), (piece, "")) for piece in wrap(look.clean(step.note, 4000), max(20, width - 4))

@@ -13,6 +13,7 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input
 
+from app.guided.playbook import blank
 from screens.present.cells import Line, wrap
 from screens.present.look import Look
 from screens.widgets.line_view import LinesView
@@ -20,7 +21,7 @@ from screens.widgets.plain_input import PlainInput
 
 
 class NoteScreen(ModalScreen[str | None]):
-    """Dismissed with what was typed, or None. An empty line is not taken: it would say nothing to anybody."""
+    """Dismissed with what was typed, or None. A line that shows nothing is not taken."""
 
     CSS_PATH = Path(__file__).with_name("note.tcss")
     AUTO_FOCUS = "#note"
@@ -62,7 +63,7 @@ class NoteScreen(ModalScreen[str | None]):
     @on(Input.Submitted)
     def _given(self, event: Input.Submitted) -> None:
         text = event.value.strip()
-        if text:
+        if not blank(text):
             self.dismiss(text)
         else:
             self._fill(missing=True)

@@ -18,13 +18,16 @@ from screens.base import CaseScreen, Result
 from screens.command.catalogue import bindings
 from screens.present import approval
 from screens.present.amounts import plural
-from screens.present.cells import Line
+from screens.present.cells import Line, cells
+from screens.present.durations import age
+from screens.widgets.footer_line import hint_line
 from screens.widgets.line_view import LinesView
 from screens.widgets.page_lines import PageLines
 from screens.widgets.plain_input import PlainInput
 from screens.widgets.typed_confirm import Question
 
 ROUTES = ("auto", "direct", "copy", "preserve")
+_CRUMBS = 12  # cells of the footer for where one is, at least
 LOCKS = (0, 7, 30, 90)
 """Days for which the snapshot that stays is locked; 0 does not lock it."""
 
@@ -41,10 +44,11 @@ class ApprovalScreen(CaseScreen[Result]):
     BINDINGS: ClassVar[list[BindingType]] = bindings("lists", without="choose")
 
     many = False
-    """Whether the button counts what it approves."""
+    """Whether there are several to approve: the button counts them, and they are listed before they start."""
 
     def __init__(self) -> None:
         super().__init__()
+        self._asked_at = 0.0
         self.asked_route = ROUTES[0]
         self.lock_days = LOCKS[0]
 
@@ -66,8 +70,12 @@ class ApprovalScreen(CaseScreen[Result]):
         """What is under way, "" while nothing is."""
         raise NotImplementedError
 
+    def waiting(self) -> bool:
+        """Whether something to approve may come of what is under way."""
+        raise NotImplementedError
+
     def question(self, word: str) -> Question:
-        """What is asked before that word is typed."""
+        """What is asked before that word is typed, or before several start."""
         raise NotImplementedError
 
     def start(self) -> None:
@@ -86,9 +94,22 @@ class ApprovalScreen(CaseScreen[Result]):
         """The lock in words."""
         return f"lock {plural(self.lock_days, 'day')}" if self.lock_days else "no lock"
 
+    def hints_of(self, *idents: str) -> list[tuple[str, str]]:
+        """The hints of these commands, with that for the rest of the page, as far as there is room for them: some
+        keys are named in the plan, or on the help page alone."""
+        below = self.is_mounted and self.query_one("#plan", PageLines).below > 0
+        more = [("PgDn", f"more {self.look.below}")] if below else []
+        for left_out in ("", "plan.policies", "plan.lock", "plan.route"):
+            idents = tuple(one for one in idents if one != left_out)
+            hints = more + self.bench.registry.hints(*idents)
+            if cells(hint_line(hints)) <= self.size.width - _CRUMBS:
+                break
+        return hints
+
     def approval(self) -> Iterable[Widget]:
         """The lower part: the reason, the write window where it is shut, the buttons."""
-        label = " Reason for custody: ticket, suspicion, authority"
+        key, _ = self.bench.registry.hint("plan.reason")
+        label = f" Reason for custody{f' ({key})' if key else ''}: ticket, suspicion, authority"
         yield LinesView([((label, "head"),)], look=self.look, id="label")
         field = PlainInput(id="reason", select_on_focus=False)
         field.cursor_blink = False
@@ -106,9 +127,16 @@ class ApprovalScreen(CaseScreen[Result]):
         plans, armed = self.approvable(), self.bench.armed
         power = self.query_one("#power", LinesView)
         power.show(approval.power_lines(armed, self._arms, self.look))
-        power.display = not armed
+        approve, cancel = self.query_one("#approve", Button), self.query_one("#cancel", Button)
+        offered = bool(plans) or self.waiting()
+        if not offered and self.focused in (approve, self.query_one("#reason")):
+            cancel.focus()
+        for lower in ("#label", "#reason"):
+            self.query_one(lower).display = offered
+        power.display = offered and not armed
+        approve.display = offered
+        approve.visible = bool(plans)  # its place is kept while a plan is made
         self.query_one("#note", LinesView).show([self._note()])
-        approve = self.query_one("#approve", Button)
         word = approval.needs_word(*plans)
         label = approval.button(word, armed or not plans, self._arms, len(plans) if self.many else 0)
         if str(approve.label) != label:
@@ -126,6 +154,28 @@ class ApprovalScreen(CaseScreen[Result]):
     def _arms(self) -> str:
         """How a write window is opened: its key, its command where it has none."""
         return self.bench.registry.hint("arm")[0] or ":arm"
+
+    @property
+    def planning_for(self) -> str:
+        """How long the plans have been asked for, and how to leave: ``12 s, Esc leaves``."""
+        took = age(max(0.0, self.bench.clock.monotonic() - self._asked_at))
+        key, _ = self.bench.registry.hint("page.back")
+        return f"{took}, {key} leaves" if key else took
+
+    def asked_now(self) -> None:
+        """Plans are asked for from now on."""
+        self._asked_at = self.bench.clock.monotonic()
+
+    def action_reason(self) -> None:
+        field = self.query_one("#reason", PlainInput)
+        if field.display:
+            field.focus()
+        else:
+            self.bench.say("There is nothing to approve here, so no reason is asked for.")
+
+    def action_again(self) -> None:
+        if self.may_plan():
+            self._ask_anew()
 
     def action_route(self) -> None:
         if self.may_plan():
@@ -179,7 +229,7 @@ class ApprovalScreen(CaseScreen[Result]):
             self.query_one("#reason", PlainInput).focus()
             return
         word = approval.needs_word(*plans)
-        if word:
+        if word or self.many:
             self.bench.ask(self.question(word), lambda _: self.start())
         else:
             self.start()

@@ -14,20 +14,20 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Button
 
-from app.faults import AgentGone, Fault, from_data
+from app.faults import Fault, from_data
 from app.model import Plan
 from screens.command.catalogue import bindings
 from screens.page.screen import PageScreen
 from screens.plan.answers import BatchAnswer, named, read_answer, read_batch
 from screens.plan.approving import ApprovalScreen
+from screens.plan.draft_rows import Drafts
 from screens.plan.room import free_bytes
 from screens.plan.targets import BatchTarget
 from screens.present import approval, batch, plans
 from screens.present.amounts import plural
 from screens.present.batch import Draft
 from screens.present.cells import Line, Span, wrap
-from screens.present.look import Look
-from screens.present.shelf import AccountKey
+from screens.widgets.edges import set_subtitle, set_title
 from screens.widgets.line_view import LinesView
 from screens.widgets.page_lines import PageLines
 from screens.widgets.row_list import RowList
@@ -37,27 +37,7 @@ MOST = 64
 """Targets of one batch: more cannot be read before they are approved."""
 AT_ONCE = 4
 """Plans that the agent is asked for at the same time."""
-
-
-class Drafts:
-    """Row source over the targets of a batch."""
-
-    def __init__(self, rows: Sequence[Draft], names: dict[AccountKey, str], look: Look) -> None:
-        self._rows = rows
-        self._at = {one.target.target: place for place, one in enumerate(rows)}
-        self._names, self._look = names, look
-
-    def __len__(self) -> int:
-        return len(self._rows)
-
-    def key(self, index: int) -> str:
-        return self._rows[index].target.target
-
-    def find(self, key: str) -> int | None:
-        return self._at.get(key)
-
-    def row(self, index: int, width: int) -> tuple[Line, ...]:
-        return (batch.target_line(self._rows[index], self._names, width, self._look),)
+_FRAME = 3  # lines around the targets: the border and the column titles
 
 
 class BatchScreen(ApprovalScreen[tuple[str, ...] | None]):
@@ -89,9 +69,9 @@ class BatchScreen(ApprovalScreen[tuple[str, ...] | None]):
 
     @property
     def hints(self) -> Sequence[tuple[str, str]]:
-        below = self.is_mounted and self.query_one("#plan", PageLines).below > 0
-        more = (("PgDn", f"more {self.look.below}"),) if below else ()
-        return (*more, *self.bench.registry.hints("plan.drop", "plan.route", "plan.lock", "page.back", "help"))
+        reason = ("plan.reason",) if self.approvable() or self.waiting() else ()
+        again = ("plan.again",) if self._without and not self._busy and not self._ids else ()
+        return self.hints_of(*reason, "plan.drop", *again, "plan.route", "plan.lock", "page.back", "help")
 
     def body(self) -> Iterable[Widget]:
         yield Vertical(
@@ -115,6 +95,8 @@ class BatchScreen(ApprovalScreen[tuple[str, ...] | None]):
         drafts, names, look = self._rows, self.bench.shelf.names, self.look
         self.query_one("#titles", LinesView).show([batch.header(rows.inner, look)])
         rows.show(Drafts(drafts, names, look))
+        # As long as it is, up to two thirds of the room: what nobody saw is not approved.
+        self.query_one("#targets").styles.max_height = max(1, len(drafts)) + _FRAME
         self._name_titles()
         folder = self.bench.snapshot.case.evidence_dir
         page.show([*self._news(page.inner), *batch.together(drafts, names, folder, self._free, page.inner, look)])
@@ -125,14 +107,13 @@ class BatchScreen(ApprovalScreen[tuple[str, ...] | None]):
 
     def _name_titles(self) -> None:
         dot, drafts = f" {self.look.dot} ", self._rows
-        refused = sum(one.state == "refused" for one in drafts)
-        parts = ["Batch plan", plural(len(drafts), "target"), f"{refused} refused" if refused else ""]
+        parts = ["Batch plan", plural(len(drafts), "target"), batch.without(self._without)]
         parts += [f"{len(self._ids)} started" if self._ids else "", self.locked]
-        self.query_one("#targets").border_title = Content(dot.join(part for part in parts if part))
+        set_title(self.query_one("#targets"), Content(dot.join(part for part in parts if part)))
         dangers, notes = batch.warned(drafts)
         parts = ["All of them", f"{self.look.warn} {plural(dangers, 'danger')}" if dangers else ""]
         parts.append(plural(notes, "note") if notes else "")
-        self.query_one("#plan").border_title = Content(dot.join(part for part in parts if part))
+        set_title(self.query_one("#plan"), Content(dot.join(part for part in parts if part)))
         self._name_place()
 
     def _name_place(self) -> None:
@@ -142,7 +123,7 @@ class BatchScreen(ApprovalScreen[tuple[str, ...] | None]):
         key, _ = self.bench.registry.hint("list.open")
         place = f"{rows.cursor + 1}/{len(rows.source)}" if rows.cursor is not None else ""
         text = f"{key} whole plan {self.look.dash} {place}" if rows.has_focus and place else place
-        self.query_one("#targets").border_subtitle = Content(self.look.plain(text)) if text else None
+        set_subtitle(self.query_one("#targets"), Content(self.look.plain(text)) if text else None)
 
     def _news(self, width: int) -> list[Line]:
         """What is in the way of all of them, or came of the last try to approve them."""
@@ -155,7 +136,14 @@ class BatchScreen(ApprovalScreen[tuple[str, ...] | None]):
         if self._busy != "planning":
             return self._busy
         done = sum(one.state not in ("waits", "planning") for one in self._rows)
-        return f"planning {min(done + 1, len(self._drafts))} of {len(self._drafts)}"
+        return f"planning {min(done + 1, len(self._drafts))} of {len(self._drafts)}, {self.planning_for}"
+
+    def waiting(self) -> bool:
+        return bool(self._busy)
+
+    @property
+    def _without(self) -> list[Draft]:
+        return [one for one in self._rows if one.state == "refused"]
 
     def _changed(self) -> None:
         self._edition += 1
@@ -179,6 +167,7 @@ class BatchScreen(ApprovalScreen[tuple[str, ...] | None]):
             self._drafts[key] = Draft(self._drafts[key].target)
         if wanted and len(self._drafts) <= MOST:
             self._busy = "planning"
+            self.asked_now()
             self.run_worker(self._plan_all(deque(wanted), self._turn), exclusive=True, group="plan")
             self.run_worker(self._measure(), exclusive=True, group="room")
         self._changed()
@@ -247,6 +236,12 @@ class BatchScreen(ApprovalScreen[tuple[str, ...] | None]):
         self._said = ()
         self._plan_anew(list(self._drafts))
 
+    def action_again(self) -> None:
+        """Those without a plan; all where there are none."""
+        if self.may_plan():
+            self._said = ()
+            self._plan_anew([one.target.target for one in self._without] or list(self._drafts))
+
     def may_plan(self) -> bool:
         if self._ids:
             self.bench.say("This batch was approved. Go back, and plan what was refused by itself.", "warning")
@@ -269,6 +264,8 @@ class BatchScreen(ApprovalScreen[tuple[str, ...] | None]):
         if one is not None and one.plan is not None:
             plan, names, look = one.plan, self.bench.shelf.names, self.look
             self.app.push_screen(PageScreen("policies", lambda width: plans.policies(plan, names, width, look)))
+        else:
+            self.bench.say("There is no plan of this target, so there are no policies.")
 
     @property
     def _current(self) -> Draft | None:
@@ -347,7 +344,7 @@ class BatchScreen(ApprovalScreen[tuple[str, ...] | None]):
             )
             self._plan_anew(changed)
             return
-        if type(fault) is Fault or isinstance(fault, AgentGone):  # no answer, or none that can be read
+        if plans.unanswered(fault):
             lead, todo = (
                 "Whether anything was started is not known",
                 "Look at the acquisitions before you approve again.",

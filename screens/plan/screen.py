@@ -15,11 +15,14 @@ from app.model import Plan
 from screens.command.catalogue import bindings
 from screens.page.screen import PageScreen
 from screens.plan.answers import Answer, read_answer
-from screens.plan.approving import ApprovalScreen
+from screens.plan.approving import ROUTES, ApprovalScreen
 from screens.present import approval, plans
 from screens.present.cells import Line
+from screens.widgets.edges import set_title
 from screens.widgets.page_lines import PageLines
 from screens.widgets.typed_confirm import Question
+
+_READING = "reading what is there; nothing is changed by a plan"
 
 
 class PlanScreen(ApprovalScreen[str | None]):
@@ -34,7 +37,8 @@ class PlanScreen(ApprovalScreen[str | None]):
         self._crumb = crumb
         self._found: Answer | None = None
         self._fault: Fault | None = None
-        self._busy = "reading what is there; nothing is changed by a plan"
+        self._came = ""  # what the fault means, "" where it stands in the way of the plan itself
+        self._busy = _READING
         self._drawn: object = None
 
     @property
@@ -43,15 +47,13 @@ class PlanScreen(ApprovalScreen[str | None]):
 
     @property
     def hints(self) -> Sequence[tuple[str, str]]:
-        below = self.is_mounted and self.query_one("#plan", PageLines).below > 0
-        more = (("PgDn", f"more {self.look.below}"),) if below else ()
-        return (
-            *more,
-            *self.bench.registry.hints("plan.route", "plan.lock", "plan.policies", "page.back", "help"),
-        )
+        if self._fault is not None:
+            return self.hints_of("plan.again", *self._instead, "page.back", "help")
+        return self.hints_of("plan.reason", "plan.route", "plan.lock", "plan.policies", "page.back", "help")
 
     def body(self) -> Iterable[Widget]:
         page = PageLines(look=self.look, id="plan")
+        page.can_focus = False  # its keys work wherever the focus is; Tab leads from the reason to the buttons
         page.border_title = self._titled()
         yield page
         yield from self.approval()
@@ -59,21 +61,23 @@ class PlanScreen(ApprovalScreen[str | None]):
     def on_mount(self) -> None:
         self.plan_anew()
 
-    def show_case(self) -> None:
-        super().show_case()
+    def show_time(self) -> None:
+        super().show_time()
         page = self.query_one("#plan", PageLines)
-        drawn = (page.inner, id(self._found), self._busy, self._fault, self.asked_route, self.lock_days)
+        asked = self.planning_for if self._found is None and self._fault is None else ""
+        drawn = (page.inner, id(self._found), self._busy, self._fault, self.asked_route, self.lock_days, asked)
         if not page.inner or drawn == self._drawn:
             return
         self._drawn = drawn
-        page.border_title = self._titled()
+        set_title(page, self._titled())
         page.show(self._lines(page.inner))
 
     # Planning
 
     def plan_anew(self) -> None:
-        self._found, self._fault = None, None
-        self._busy = "reading what is there; nothing is changed by a plan"
+        self._found, self._fault, self._came = None, None, ""
+        self._busy = _READING
+        self.asked_now()
         self.run_worker(self._plan_it(), exclusive=True, group="plan")
         self.case_changed()
 
@@ -97,16 +101,31 @@ class PlanScreen(ApprovalScreen[str | None]):
     def _lines(self, width: int) -> list[Line]:
         look, found = self.look, self._found
         if self._fault is not None:
-            hints = self.bench.registry.hints("plan.route", "plan.lock")
-            keys = f" {look.dot} ".join(f"{key} plans with another {word}" for key, word in hints)
-            return [*plans.refused(self._fault, width, look), ((f"   {keys}", "dim"),)]
+            again = [f"{key} plans again" for key, _ in self.bench.registry.hints("plan.again")]
+            others = self.bench.registry.hints(*self._instead)
+            keys = f" {look.dot} ".join([*again, *(f"{key} with another {word}" for key, word in others)])
+            return [*plans.refused(self._fault, width, look, self._came), ((f"   {keys}", "dim"),)]
         if found is None:
-            return [(), ((f" {look.wait} planning: {self._busy}", "wait"),)]
+            said: Line = ((f" {look.wait} planning: {self._busy}", "wait"),)
+            return [(), said, ((f"   {self.planning_for}", "dim"),)]
         folder = self.bench.snapshot.case.evidence_dir
         return plans.page(found.plan, self.bench.shelf.names, found.space, folder, width, look)
 
+    @property
+    def _instead(self) -> tuple[str, ...]:
+        """The commands that may lead to a plan where this one was refused: another route does not help where a tag
+        is missing or the cloud does not answer."""
+        fault = self._fault
+        if fault is None or not plans.is_refusal(fault):
+            return ()
+        told = "route" in f"{fault.message} {fault.next}" or self.asked_route != ROUTES[0]
+        return (*(("plan.route",) if told else ()), *(("plan.lock",) if self.lock_days else ()))
+
     def doing(self) -> str:
         return self._busy if self._found is not None else ""
+
+    def waiting(self) -> bool:
+        return self._fault is None
 
     def _titled(self) -> Content:
         dot = self.look.dot
@@ -130,6 +149,8 @@ class PlanScreen(ApprovalScreen[str | None]):
         if self._found is not None:
             plan, names, look = self._found.plan, self.bench.shelf.names, self.look
             self.app.push_screen(PageScreen("policies", lambda width: plans.policies(plan, names, width, look)))
+        else:
+            self.bench.say("There is no plan, so there are no policies.")
 
     # Approving
 
@@ -166,7 +187,7 @@ class PlanScreen(ApprovalScreen[str | None]):
                 self.bench.say_fault(fault)
                 self.query_one("#cancel", Button).focus()
             else:
-                self._found, self._fault = None, fault
+                self._found, self._fault, self._came = None, fault, plans.outcome(fault)
             self.case_changed()
             return
         started = str(answer.get("acquisition", "")) if isinstance(answer, dict) else ""

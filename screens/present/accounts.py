@@ -5,14 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from datetime import datetime
+
+from rich.cells import cell_len
 
 from app.client.filtering import Filter
 from app.model import Account, AccountKey
 from app.model.view import Scan
 from screens.present.amounts import count
-from screens.present.cells import Line, Span, spread
+from screens.present.cells import Line, Span, cells, fit, spread
+from screens.present.durations import hour_minute
 from screens.present.ids import CLOUDS
 from screens.present.look import Look
+from screens.present.reasons import brief, why
+
+_CAP = 2000
+_LEAST = 8  # cells of a reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,12 +36,14 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far the inventory of one account is: regions scanned, running and failed."""
+    """How far the inventory of one account is: regions scanned, running and failed; why the first one that
+    failed did, and when the last of them did."""
 
     done: int = 0
     running: int = 0
     failed: int = 0
     error: str = ""
+    failed_at: str = ""
 
 
 def progress_of(scans: Sequence[Scan]) -> dict[AccountKey, Progress]:
@@ -47,8 +57,17 @@ def progress_of(scans: Sequence[Scan]) -> dict[AccountKey, Progress]:
             running=was.running + (scan.state == "running"),
             failed=was.failed + (scan.state == "failed"),
             error=was.error or (scan.error or "" if scan.state == "failed" else ""),
+            failed_at=max(was.failed_at, scan.at) if scan.state == "failed" else was.failed_at,
         )
     return out
+
+
+def scan_failed(scan: Progress, now: datetime) -> str:
+    """``last scan failed 17:18`` for the title of what an older scan has seen; "" where none failed."""
+    if not scan.failed:
+        return ""
+    what = "last scan partly failed" if scan.done else "last scan failed"
+    return f"{what} {hour_minute(scan.failed_at, now)}".rstrip()
 
 
 FIELDS = ("name", "id", "cloud", "path", "state")
@@ -120,18 +139,19 @@ def node_line(
     eligible, total = counts.get(where, (0, 0))
     name = look.clean(node.label)
     right: Line
-    if account.reachable is False:
-        glyph: Span = (look.lock, "lock")
-        right = ((look.clean(account.reason or "not reachable", 60), "lock"), (" ", ""))
-        room = max(8, width - len(indent) - len(name) - 6)
-        right = ((right[0][0][:room] if len(right[0][0]) > room else right[0][0], "lock"), (" ", ""))
-    else:
-        glyph = _glyph(account, scan, look)
-        right = (*_counts(eligible, total, scan, look), (" ", ""))
-    tone = "accent" if scope == where else ("lock" if account.reachable is False else "")
+    locked = account.reachable is False
+    glyph: Span = (look.lock, "lock") if locked else _glyph(account, scan, look)
+    tone = "accent" if scope == where else ("lock" if locked else "")
     left: Line = ((f" {indent}", ""), glyph, (" ", ""), (name, tone))
     if account.forensics:
         left = (*left, (" (home)", "dim"))
+    room = max(_LEAST, width - cells(left) - 2)
+    if locked:
+        # The first sentence says what is wrong; Enter tells all of it.
+        cause = look.clean(account.reason or "not reachable", _CAP).partition(". ")[0]
+        right = ((fit(cause, min(cell_len(cause), room), look), "lock"), (" ", ""))
+    else:
+        right = (*_counts(eligible, total, scan, room, look), (" ", ""))
     return spread(left, right, width, look)
 
 
@@ -143,14 +163,16 @@ def _glyph(account: Account, scan: Progress, look: Look) -> Span:
     return (look.live, "live") if account.reachable else (look.idle, "dim")
 
 
-def _counts(eligible: int, total: int, scan: Progress, look: Look) -> Line:
+def _counts(eligible: int, total: int, scan: Progress, room: int, look: Look) -> Line:
     numbers: Line = ((count(eligible), "live" if eligible else "dim"), (f"/{count(total)}", "dim"))
     if scan.running:
         return (("scanning ", "wait"), *numbers) if total else (("scanning", "wait"),)
+    if scan.failed and scan.done:
+        return ((f"{look.warn} partly ", "need"), *numbers)
     if scan.failed:
-        return (
-            ((f"{look.warn} partly ", "need"), *numbers) if scan.done else ((f"{look.warn} scan failed", "need"),)
-        )
+        lead = f"{look.warn} scan failed"
+        cause = why(brief(look.clean(scan.error, _CAP)), max(0, room - cell_len(lead) - 2), look)
+        return ((f"{lead}: {cause}" if cell_len(cause) >= _LEAST else lead, "need"),)
     if not scan.done and not total:
         return ((look.none, "dim"),)
     return numbers

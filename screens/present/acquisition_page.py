@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import NamedTuple
 
 from rich.cells import cell_len
 
@@ -22,13 +23,15 @@ from screens.present.acquisitions import (
     target_of,
 )
 from screens.present.amounts import bar, percent, rate, size
-from screens.present.cells import Line, Span, cells, columns, fit_line, share, spread, wrap
+from screens.present.cells import Line, Span, cells, columns, fit, fit_line, share, spread, wrap
 from screens.present.durations import eta, spent
 from screens.present.ids import digest
 from screens.present.look import Look
 from screens.present.pace import pace_line
+from screens.present.reasons import brief
 from screens.present.states import WORKING, acquisition_state, step_state
 
+_SPARED = 4  # parts of a lower rank are cut before they go
 _ITEMS = 4  # sealed items that stand on the page of an acquisition with many
 
 
@@ -80,7 +83,39 @@ def effect_on_evidence(one: Acquisition, sealed: Sequence[EvidenceItem], look: L
     return " ".join(out)
 
 
-def summary(
+class Part(NamedTuple):
+    """Lines of the head that belong together. Where there is no room for all, the highest ``rank`` goes first.
+    ``whole`` is all of it, where the lines leave something out."""
+
+    rank: int
+    lines: list[Line]
+    whole: Sequence[Line] = ()
+
+
+def shortened(found: Sequence[Part], most: int, width: int, look: Look) -> tuple[list[Line], list[Line]]:
+    """The head in at most ``most`` lines, and what of it is not seen there: that goes under the steps.
+
+    What is left for long is why it stopped and what to do: each is cut, with an ellipsis, before it goes.
+    """
+    kept = [list(part.lines) for part in found]
+    while sum(map(len, kept)) > max(1, most):
+        there = [place for place, lines in enumerate(kept) if lines]
+        last = max(there, key=lambda place: found[place].rank)
+        longest = max(there, key=lambda place: len(kept[place]))
+        if found[last].rank < _SPARED and len(kept[longest]) > 1:
+            *kept[longest], _ = kept[longest]
+            text = "".join(piece for piece, _ in kept[longest][-1]).rstrip() + look.more
+            kept[longest][-1] = ((fit(text, min(cell_len(text), width), look), kept[longest][-1][-1][1]),)
+        else:
+            kept[last] = []
+    hidden: list[Line] = []
+    for part, lines in zip(found, kept, strict=True):
+        if part.whole or lines != part.lines:
+            hidden += part.whole or part.lines
+    return [line for lines in kept for line in lines], hidden
+
+
+def parts(
     one: Acquisition,
     leases: Mapping[str, Lease],
     now: datetime,
@@ -89,40 +124,51 @@ def summary(
     sealed: Sequence[EvidenceItem] = (),
     steps: Sequence[StepRow] = (),
     approved: Approval | None = None,
-) -> list[Line]:
-    """The head of an acquisition's page. ``sealed`` are the items that it has ended in so far."""
+) -> list[Part]:
+    """The head of an acquisition's page, from its first line on. ``sealed`` are the items that it has ended in so
+    far."""
     state = acquisition_state(one, look)
     part = done_percent(one)
-    out: list[Line] = [
-        spread(
-            ((f" {one.id} ", "strong"), (f"{look.clean(one.kind)} {target_of(one, look)}", "")),
-            (state, (" ", "")),
-            width,
-            look,
-        ),
-        ((f" {look.clean(one.target)} {look.dot} account {look.clean(one.account)} {look.dot} route "
-          f"{look.clean(one.route)}", "dim"),),
-    ]  # fmt: skip
+    head = spread(
+        ((f" {one.id} ", "strong"), (f"{look.clean(one.kind)} {target_of(one, look)}", "")),
+        (state, (" ", "")),
+        width,
+        look,
+    )
+    where = (
+        f" {look.clean(one.target)} {look.dot} account {look.clean(one.account)} {look.dot} route "
+        f"{look.clean(one.route)}"
+    )
+    out = [Part(0, [head]), Part(7, [((where, "dim"),)])]
     if part is not None and one.state not in ENDED:
         parts = [f" {part} %", bytes_line(one, look), rate(one.rate) if one.rate else "", eta(one.eta_s)]
         text = f" {look.dot} ".join(piece for piece in parts if piece)
         tail: Line = ((text, ""), *renewal(one, leases, now, look))
         full, empty = bar(part, max(5, min(60, width - cells(tail) - 2)), look)
-        out.append(((" ", ""), (full, "live"), (empty, "trough"), *tail))
-    if one.state in WORKING and (drawn := pace_line(one.pace, width, look)):
-        out.append(drawn)
+        drawn: Line = ((" ", ""), (full, "live"), (empty, "trough"), *tail)
+        out.append(Part(1 if one.state in WORKING else 6, [drawn]))
+    if one.state in WORKING and (curve := pace_line(one.pace, width, look)):
+        out.append(Part(9, [curve]))
     if approved is not None:
-        out.append(fit_line(approval_line(approved, look), width, look))
-    out += _items(one, sealed, width, look)
-    out += _owed(one, steps, width, look)
+        line = approval_line(approved, look)
+        text = "".join(piece for piece, _ in line).strip()
+        whole: list[Line] = [((f" {piece}", "dim"),) for piece in wrap(text, width - 2)]
+        out.append(Part(8, [fit_line(line, width, look)], whole if cells(line) > width else []))
+    out.append(Part(4, _items(one, sealed, width, look)))
+    out.append(Part(5, _owed(one, steps, width, look)))
     if one.error:
         tone = "bad" if one.state == "failed" else "wait" if one.state in WORKING else "need"
-        out.extend(((f" {piece}", tone),) for piece in wrap(look.clean(one.error, CAP), width - 2))
+        error = look.clean(one.error, CAP)
+        cause, said = (
+            [((f" {piece}", tone),) for piece in wrap(text, width - 2)] for text in (brief(error), error)
+        )
+        out.append(Part(2, cause, said if said != cause else ()))
         if one.state not in WORKING:
-            out.extend(((f" {piece}", ""),) for piece in wrap(effect_on_evidence(one, sealed, look), width - 2))
+            effect = wrap(effect_on_evidence(one, sealed, look), width - 2)
+            out.append(Part(3, [((f" {piece}", ""),) for piece in effect]))
     if one.next:
-        for row, piece in enumerate(wrap(look.clean(one.next, CAP), width - 4)):
-            out.append(((f" {look.arrow if row == 0 else ' '} {piece}", ""),))
+        todo = enumerate(wrap(look.clean(one.next, CAP), width - 4))
+        out.append(Part(1, [((f" {look.arrow if row == 0 else ' '} {piece}", ""),) for row, piece in todo]))
     return out
 
 
@@ -221,4 +267,15 @@ def step_lines(
         out.extend(((f"{'':>5}{piece}", tone),) for piece in names[1:])
         if under:
             out.extend(((f"{'':>5}{piece}", told),) for piece in wrap(remark, width - 7))
+        asked = _asked(row, call, request, look) if row.state in ("running", "failed") else ""
+        if asked:
+            out.extend(((f"{'':>5}{piece}", "dim"),) for piece in wrap(asked, width - 7))
     return out
+
+
+def _asked(row: StepRow, call: int, request: int, look: Look) -> str:
+    """The call and the request's id of a step, as far as columns of that width do not show them; "" if they do."""
+    asked = [look.clean(row.call)] if row.call and call < cell_len(look.clean(row.call)) else []
+    if row.request_id and request < cell_len(look.clean(row.request_id)):
+        asked.append(f"request {look.clean(row.request_id)}")
+    return f" {look.dot} ".join(asked)

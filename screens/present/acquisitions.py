@@ -135,7 +135,7 @@ def _second(
         room = max(8, width - _INDENT - 4)
         first, kept = _cause(error, todo, room, look), f" {look.dot} {_kept(one)}" if _kept(one) else ""
         beside = _cause(error, todo, room - cell_len(kept), look)
-        cut = beside.endswith(look.more) and not first.endswith(look.more)
+        cut = beside != first and beside.endswith(look.more)
         if cut or room - cell_len(kept) - cell_len(beside) < min(cell_len(todo), _TODO):
             kept = ""
         return ((beside if kept else first, tone), (kept, "dim"), (f" {look.arrow} {todo}", ""))

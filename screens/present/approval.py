@@ -4,7 +4,8 @@
 effect     what is asked for
 ========== =====================================================================================================
 observe    nothing: what only reads is no plan, and is done when it is asked for
-collect    the plan, read; then Enter on Approve. The focus starts on Cancel.
+collect    the plan, read; then Enter on Approve. The focus starts on Cancel. A batch lists its targets once more
+           before they start, and asks again; there too the focus starts on Cancel.
 share      the same, and the effect typed as a word: ``SHARE``
 modify     the same: ``MODIFY``
 destroy    the same: ``DESTROY``; and a reason for custody, where something is destroyed that the plan did not make

@@ -103,7 +103,7 @@ def target_line(one: Draft, names: Mapping[AccountKey, str], width: int, look: L
         return _columns(mark, parts, (account, "dim"), (look.clean(one.native), "dim"), width, look, tone)
     if one.state == "refused":
         said = look.clean(one.fault.message if one.fault else "", 600)
-        text, tail = f"refused: {said}", "bad"
+        text, tail = f"{_outcome(one)}: {said}", "bad"
     else:
         started = f"started as {look.clean(one.acquisition, 24)}"
         text = {"planning": "planning", "started": started}.get(one.state, "waits to be planned")
@@ -163,7 +163,7 @@ def together(
     failed = [one for one in drafts if one.state == "refused"]
     parts = [plural(len(good), "plan") + " to approve"]
     if failed:
-        parts.append(f"{len(failed)} refused, not part of the approval")
+        parts.append(f"{without(failed)}, not part of the approval")
     fact("targets", f" {look.dot} ".join(parts))
     if good:
         for label, text, tone in _totals([plan for _, plan in good], names, evidence_dir, free, look):
@@ -171,9 +171,29 @@ def together(
     if failed:
         out.append(())
     for one in failed:
-        out += _marked(f"{look.clean(one.target.crumb)} is refused: {_why(one, look)}", look.failed, "bad", width)
+        lead = f"{look.clean(one.target.crumb)}, {_outcome(one)}"
+        out += _marked(f"{lead}: {_why(one, look)}", look.failed, "bad", width)
     light = _cautions(good, cautions.notes, "dim", width, look)
     return [*out, (), *light] if light else out
+
+
+def without(failed: Sequence[Draft]) -> str:
+    """``2 refused``, or another word for those that came to nothing; "" for none."""
+    if not failed:
+        return ""
+    words = {_outcome(one) for one in failed}
+    approved = any(one.plan is not None for one in failed)
+    mixed = "without an acquisition" if approved else "without a plan"
+    return f"{len(failed)} {words.pop() if len(words) == 1 else mixed}"
+
+
+def _outcome(one: Draft) -> str:
+    """What became of one that came to nothing."""
+    if one.fault is None or plans.is_refusal(one.fault):
+        return "refused"
+    if one.plan is None:
+        return "not planned"
+    return "not known" if plans.unanswered(one.fault) else "not started"
 
 
 def warned(drafts: Sequence[Draft]) -> tuple[int, int]:
@@ -281,12 +301,18 @@ def _grouped(good: Sequence[tuple[Draft, Plan]], pick: _Pick) -> dict[str, list[
 
 
 def _cautions(good: Sequence[tuple[Draft, Plan]], pick: _Pick, tone: str, width: int, look: Look) -> list[Line]:
-    out: list[Line] = []
+    """A paragraph for those whom the same sentences concern."""
+    found: dict[tuple[str, ...], list[str]] = {}
     for text, crumbs in _grouped(good, pick).items():
-        out += _marked(look.clean(text, 600), look.warn if tone == "need" else look.dot, tone, width)
+        found.setdefault(tuple(crumbs), []).append(look.clean(text, 600).rstrip("."))
+    out: list[Line] = []
+    for concerned, texts in found.items():
+        said = "; ".join(texts)
         if len(good) > 1:
-            whom = f"all {len(good)}" if len(crumbs) == len(good) else _listed([look.clean(one) for one in crumbs])
-            out += [((f"     {piece}", "dim"),) for piece in wrap(f"concerns {whom}", max(20, width - 6))]
+            every = len(concerned) == len(good)
+            whom = f"all {len(good)}" if every else _listed([look.clean(one) for one in concerned])
+            said = f"{whom}: {said}"
+        out += _marked(said, look.warn if tone == "need" else look.dot, tone, width)
     return out
 
 
@@ -331,21 +357,24 @@ def news(said: Sequence[Span], width: int, look: Look) -> list[Line]:
 
 
 def happens(drafts: Sequence[Draft], word: str, names: Mapping[AccountKey, str], look: Look) -> list[str]:
-    """What approving means: every target, then every kind of call beyond observing and collecting."""
+    """What approving means: every target with the bytes that it reads at most, then every kind of call beyond
+    observing and collecting."""
     good = planned(drafts)
-    out_of = sum(one.state == "refused" for one in drafts)
+    failed = [one for one in drafts if one.state == "refused"]
     lead = f"{plural(len(good), 'plan')} {'is' if len(good) == 1 else 'are'} approved at once"
-    if out_of:
-        lead += f"; {plural(out_of, 'refused target')} {'is' if out_of == 1 else 'are'} not part of it"
-    out = [f"{lead}."]
-    for one, plan in good:
-        where = account_name(plan, plan.target.account, names, look)
-        effect = approval.worst_effect([plan])
-        reads = f"reads at most {size(plan.estimate.bytes)}" if plan.estimate.bytes else "reads no disk"
-        out.append(
-            f"{plan.kind} {look.clean(one.target.crumb)} ({look.clean(plan.target.id)} in {where}): "
-            f"route {plan.route.upper()}, {effect}, {reads}"
-        )
+    if failed:
+        lead += f"; {without(failed)}, not part of it"
+    ways = [
+        f"in {account_name(plan, plan.target.account, names, look)}, route {plan.route.upper()}, "
+        f"{approval.worst_effect([plan])}"
+        for _, plan in good
+    ]
+    alike = len(good) > 1 and len(set(ways)) == 1  # said once: the targets shall be seen at a glance
+    out = [f"{lead}. All are {ways[0]}." if alike else f"{lead}."]
+    for (one, plan), way in zip(good, ways, strict=True):
+        reads = size(plan.estimate.bytes) if plan.estimate.bytes else "reads no disk"
+        what = f"{plan.kind} {look.clean(one.target.crumb)} ({look.clean(plan.target.id)}), {reads}"
+        out.append(what if alike else f"{what}, {way}")
     calls: dict[tuple[str, str, str], list[int]] = {}
     for place, (_, plan) in enumerate(good):
         for step in plan.steps:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 
+from rich.cells import cell_len
+
 from app.model import ENDED, Acquisition, Lease
 from screens.present.cells import Line, Span, cells, columns, share, wrap
 from screens.present.durations import countdown, hour_minute, left, urgency
@@ -12,7 +14,7 @@ from screens.present.look import Look
 from screens.present.shelf import AccountKey
 from screens.present.states import state
 
-_WIDE = 100  # cells from which a row has room for the principal
+_WIDE, _TIGHT = 100, 70  # cells: from which the principal has room; below which the account has little
 _TONES = {"calm": "", "soon": "wait", "now": "need", "over": "need"}
 
 
@@ -53,17 +55,15 @@ def live_line(
     look: Look,
     going: Collection[str] = (),
 ) -> Line:
-    """Every live lease on one line, as many as fit; the rest are counted (``l`` lists them)."""
+    """Every live lease on one line, as many as fit; the rest are counted (``l`` lists them). Each is named
+    with its account: ids and countdowns alone stand in the bar above."""
     pieces = [_live_piece(one, names, now, look) for one in live(leases, going)]
-    for label, named in ((" leases ", True), (" ", True), (" leases ", False), (" ", False)):
-        line = _live_line(pieces, look, label, named)
-        if cells(line) <= width:
-            return line
-    kept = len(pieces)
-    while kept > 1:
-        kept -= 1
-        more = (f"{look.rule} +{len(pieces) - kept} more", "dim")
-        line = (*_live_line(pieces[:kept], look, " ", False), more)
+    whole, counts = len(pieces), range(len(pieces), 0, -1)
+    forms = [(whole, " leases ", _ALL), *((kept, " ", parts) for kept in counts for parts in (_ALL, _BRIEF))]
+    forms += [(kept, " ", _BARE) for kept in counts]
+    for kept, label, parts in forms:
+        more: Line = ((f"{look.rule} +{whole - kept} more", "dim"),) if kept < whole else ()
+        line = (*_live_line(pieces[:kept], look, label, parts), *more)
         if cells(line) <= width:
             return line
     return ((f" {len(pieces)} leases live", "dim"),)
@@ -78,32 +78,33 @@ def _live_piece(
     return (f"{look.clean(one.id, 24)} ", "strong"), (where, "dim"), (scope, "dim"), remaining(one, now, look)
 
 
-def _live_line(pieces: Sequence[tuple[Span, Span, Span, Span]], look: Look, label: str, named: bool) -> Line:
+_ALL, _BRIEF, _BARE = "all", "brief", "bare"
+"""With its account and what it is for; the same with the acquisition's id alone; without its account."""
+
+
+def _live_line(pieces: Sequence[tuple[Span, Span, Span, Span]], look: Look, label: str, parts: str) -> Line:
     line: list[Span] = [(label, "head")]
-    for place, (ident, where, scope, rest) in enumerate(pieces):
-        line += [
-            (f"{look.rule} " if place else "", "dim"),
-            ident,
-            *((where,) if named else ()),
-            scope,
-            rest,
-            (" ", ""),
-        ]
+    for place, (ident, where, (scope, tone), rest) in enumerate(pieces):
+        named = f"{scope.partition(' ')[0]} " if parts == _BRIEF else scope
+        line += [(f"{look.rule} " if place else "", "dim"), ident, *((where,) if parts != _BARE else ())]
+        line += [(named, tone), rest, (" ", "")]
     return tuple(line)
 
 
 def lease_header(width: int, look: Look) -> Line:
     """The column titles of the leases screen."""
-    return _line(
-        [(title, "head") for title in ("lease", "state", "left", "account", "for", "principal")], width, look
-    )
+    titles = ("lease", "state", "left, or ended", "account", "for", "principal")
+    return _line([(title, "head") for title in titles], width, look)
 
 
 def lease_line(one: Lease, names: Mapping[AccountKey, str], now: datetime, width: int, look: Look) -> Line:
     """One row of the leases screen."""
     tone = "" if one.state == "live" else "dim"
     left_over = remaining(one, now, look) if one.state == "live" else (hour_minute(one.expires, now), "dim")
-    scope = look.clean(one.scope) + (f" ({look.clean(one.note)})" if one.note else "")
+    scope, room = look.clean(one.scope), _widths(width)[4]
+    noted = f"{scope} ({look.clean(one.note)})"
+    if one.note and cell_len(noted) <= room:  # else it stands under the list alone
+        scope = noted
     return _line(
         [
             (look.clean(one.id), "strong" if one.state == "live" else tone),
@@ -129,16 +130,14 @@ def note_lines(one: Lease, width: int, look: Look) -> list[Line]:
     return out
 
 
-def _line(parts: Sequence[Span], width: int, look: Look) -> Line:
+def _widths(width: int) -> tuple[int, ...]:
     # On a narrow screen what a lease is for has the room; its principal stands under the list.
     wide = width >= _WIDE
-    account = 18 if wide else 14
-    scope, *rest = share(width - 1, [7, 10, 16, account], [2, 3] if wide else [1])
-    principal = rest[0] if rest else 0
-    return (
-        (" ", ""),
-        *columns(
-            [((part,), size) for part, size in zip(parts, (7, 10, 16, account, scope, principal), strict=True)],
-            look,
-        ),
-    )
+    account = 18 if wide else 14 if width >= _TIGHT else 8
+    scope, *rest = share(width - 1, [7, 9, 16, account], [2, 3] if wide else [1])
+    return 7, 9, 16, account, scope, rest[0] if rest else 0
+
+
+def _line(parts: Sequence[Span], width: int, look: Look) -> Line:
+    sized = zip(parts, _widths(width), strict=True)
+    return ((" ", ""), *columns([((part,), size) for part, size in sized], look))

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from rich.cells import cell_len, set_cell_size
 
-from app.faults import Fault
+from app.faults import AgentGone, Denied, Fault, Refused, Usage
 from app.model import LeaseSpec, Plan, cautions
 from screens.present.amounts import count, plural, size
 from screens.present.cells import Line, Span, cells, spread, wrap
@@ -20,6 +20,7 @@ _POLICY_LINE = 4096  # a policy has 2,048 characters; escaped it may have a few 
 _LABEL = 14  # cells before a fact
 POLICY_CAP = 2048
 """Characters that AWS accepts as a session policy (sts:AssumeRole, parameter Policy)."""
+UNKNOWN = "not known whether it was started"
 
 
 def page(
@@ -35,14 +36,38 @@ def page(
     ]
 
 
-def refused(fault: Fault, width: int, look: Look) -> list[Line]:
-    """Why there is no plan, what to do, and that nothing was changed; every word of it."""
-    out: list[Line] = [(), ((f" {look.failed} refused", "bad"),)]
+def is_refusal(fault: Fault) -> bool:
+    """Whether something was looked at and said no; else it could not be looked at, and may work another time."""
+    return isinstance(fault, Refused | Denied | Usage)
+
+
+def unanswered(fault: Fault) -> bool:
+    """Whether an order that ended in this may have been carried out: no answer, or none that can be read."""
+    return type(fault) is Fault or isinstance(fault, AgentGone)
+
+
+def outcome(fault: Fault) -> str:
+    """What such an end of an order to start means."""
+    return UNKNOWN if unanswered(fault) else "not started"
+
+
+def no_plan(fault: Fault) -> str:
+    """Why there is no plan, in a word or two."""
+    return "refused" if is_refusal(fault) else "not planned"
+
+
+def refused(fault: Fault, width: int, look: Look, came: str = "") -> list[Line]:
+    """Why there is no plan, what to do, and that nothing was changed; every word of it. ``came`` is what
+    :func:`outcome` says where a plan was approved."""
+    out: list[Line] = [(), ((f" {look.failed} {came or no_plan(fault)}", "bad"),)]
     out += [((f"   {piece}", ""),) for piece in wrap(look.clean(fault.message, 2000), width - 4)]
     if fault.next:
         out += [(), ((f" {look.arrow} what to do", "head"),)]
         out += [((f"   {piece}", ""),) for piece in wrap(look.clean(fault.next, 2000), width - 4)]
-    out += [(), (("   Nothing was changed in any cloud.", "dim"),)]
+    if came == UNKNOWN:
+        out += [(), (("   Look at the acquisitions before you plan and approve again.", "need"),)]
+    else:
+        out += [(), (("   Nothing was changed in any cloud.", "dim"),)]
     if fault.request_id:
         out.append(((f"   request id {look.clean(fault.request_id)}", "dim"),))
     return out

@@ -51,6 +51,8 @@ def proof_lines(proof: EventProof | None, width: int, look: Look) -> list[Line]:
             fact("", "the first signature must be the log key's, and is not", "bad")
         if proof.malformed:
             fact("form", f"it is not what an event may be: {look.clean(proof.malformed, 300)}", "bad")
+        elif not proof.ruled:
+            fact("form", "what all the lines before it ask of it is not looked at here: v verifies", "dim")
         before = "the record's origin" if proof.line == 1 else f"line {proof.line - 1:,}"
         if proof.linked:
             fact("chain", f"its prev is the hash of {before}", "done")

@@ -11,6 +11,7 @@ from screens.present.look import Look
 
 _CALL = re.compile(r"[a-z][a-z0-9-]*:[A-Z]\w+\b")
 _CODES = re.compile(r" (\([^()]*\)|\[[^][]*\])$")  # the bracket holds codes and request ids
+_ONLY_CODES = re.compile(r" (\((request [^()]*|[A-Z]\w+)\)|\[[^][]*\])$")
 _SERVICE = re.compile(r"^denied: [\w-]+:(?=[A-Z]\w+$)")
 _SAYS = r"(?:AWS says )?[\"'“]?"
 _DENIED = re.compile(
@@ -30,7 +31,7 @@ def brief(error: str) -> str:
     first, separator, rest = error.partition(": ")
     if separator and _CALL.match(first):
         error = rest
-    return _CODES.sub("", error) or error
+    return _ONLY_CODES.sub("", error) or error
 
 
 def why(error: str, room: int, look: Look) -> str:

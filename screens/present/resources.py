@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from rich.cells import cell_len
+
 from app.model import Resource
 from screens.present.amounts import short_size, size
-from screens.present.cells import Line, Span, columns, share, wrap
+from screens.present.cells import Line, Span, columns, fit, share, wrap
 from screens.present.ids import CLOUDS
 from screens.present.look import Look
 from screens.present.shelf import Shelf
@@ -68,15 +70,26 @@ def header(w: Widths, look: Look, sort: str = "", descending: bool = False) -> L
 
 
 def resource_line(
-    resource: Resource, shelf: Shelf, w: Widths, look: Look, *, nested: bool = False, marked: bool = False
+    resource: Resource,
+    shelf: Shelf,
+    w: Widths,
+    look: Look,
+    *,
+    nested: bool = False,
+    marked: bool = False,
+    context: bool = False,
 ) -> Line:
-    """One row. ``nested``: it is a disk under its instance. ``marked``: it is one of those picked for a batch."""
+    """One row. ``nested``: it is a disk under its instance. ``marked``: it is one of those picked for a batch.
+    ``context``: the filter does not ask for it, but for its instance or one of its disks."""
     live = resource.kind == "instance" and resource.attributes.get("state") == "running"
     mark: Span = (look.mark, "accent") if marked else (look.live, "live") if live else (" ", "")
+    state = short_state(resource, look, marked=marked)
+    if context and not marked:
+        mark, state = (look.dot, "dim"), (state[0], "dim")
     kind = _NAMES.get(resource.kind, resource.kind)
     if resource.kind == "volume" and not w.size:
         kind = f"{kind} {short_size(resource.size_bytes)}"
-    tone = "accent" if marked else "" if resource.eligible else "dim"
+    tone = "accent" if marked else "" if resource.eligible and not context else "dim"
     tags = _tags(resource.tags, look)
     return columns(
         [
@@ -89,7 +102,7 @@ def resource_line(
             (((look.clean(resource.region), tone),), w.region),
             (((look.clean(resource.tags.get("app", "")), tone),), w.app),
             (((tags, "dim"),), w.tags),
-            ((short_state(resource, look, marked=marked),), w.state),
+            ((state,), w.state),
         ],
         look,
     )
@@ -144,7 +157,13 @@ def detail(resource: Resource, disks: Sequence[Resource], shelf: Shelf, width: i
         ("attached to", f"{held.name} ({held.id}) as {held.device}" if held else ""),
         ("encryption", kms.get(resource.attributes.get("kms", ""), "")),
     ]
-    facts += [(key, value) for key, value in sorted(resource.attributes.items()) if key != "kms"]
+    told = {"kms", "encrypted"} if resource.attributes.get("kms") in kms else {"kms"}
+    for key, value in sorted(resource.attributes.items()):
+        if key == "delete_on_termination":  # of an instance, the devices; of a disk, whether
+            whole = {"true": "deletes this disk", "false": "leaves this disk"}
+            facts.append(("termination", whole.get(value, f"deletes {value}")))
+        elif key not in told:
+            facts.append((key.replace("_", " "), value))
     for label, value in facts:
         if value:
             out += _fact(label, value, width, look)
@@ -197,8 +216,11 @@ def _tags(tags: dict[str, str], look: Look) -> str:
 def _fact(label: str, value: str, width: int, look: Look) -> list[Line]:
     pieces = wrap(look.clean(value), max(20, width - 14))
     shown = look.clean(label, 40)
-    first: Line = ((f"{shown:<13} ", "head"), (pieces[0], ""))
-    return [first, *(((" " * 14, ""), (piece, "")) for piece in pieces[1:])]
+    out: list[Line] = []
+    if cell_len(shown) > 13:  # it has a line of its own: values stand in one column
+        out, shown = [((shown, "head"),)], ""
+    out.append(((fit(shown, 14, look), "head"), (pieces[0], "")))
+    return [*out, *(((" " * 14, ""), (piece, "")) for piece in pieces[1:])]
 
 
 def _prose(text: str, width: int, look: Look) -> list[Line]:

@@ -48,7 +48,8 @@ class NoRows:
 
 
 class RowList(LineView, can_focus=True):
-    """Virtual list. Until a person moves it, the cursor stays on the first row; after that it stays on *its* row.
+    """Virtual list. Until a person moves it, the cursor stays at home (the first row, or what :meth:`show` is
+    told); after that it stays on *its* row.
 
     ``tail``: the cursor stays on the last row until it is moved up, and again from there once it is moved back.
     """
@@ -91,6 +92,7 @@ class RowList(LineView, can_focus=True):
         self._tail = tail
         self._empty = empty
         self._cursor = 0
+        self._first = 0
         self._anchor: str | None = None  # key of the row that a person chose; None: at the home end
         self._rows: dict[int, tuple[Line, ...]] = {}
 
@@ -104,9 +106,9 @@ class RowList(LineView, can_focus=True):
         """Key of the row under the cursor."""
         return self.source.key(self._cursor) if len(self.source) else None
 
-    def show(self, source: RowSource, *, empty: Line | None = None) -> None:
-        """Show another source (or the same one after it changed)."""
-        self.source = source
+    def show(self, source: RowSource, *, empty: Line | None = None, home: int = 0) -> None:
+        """Show another source (or the same one after it changed). ``home`` is where its cursor begins."""
+        self.source, self._first = source, home
         if empty is not None:
             self._empty = empty
         self._place()
@@ -188,6 +190,11 @@ class RowList(LineView, can_focus=True):
 
     # Where the cursor is
 
+    @property
+    def _home(self) -> int:
+        last = len(self.source) - 1
+        return last if self._tail else min(self._first, last)
+
     def _place(self) -> None:
         """Keep the cursor on its row after the rows changed."""
         count = len(self.source)
@@ -206,7 +213,7 @@ class RowList(LineView, can_focus=True):
                 self.scroll_to(y=self.scroll_offset.y + shift * self._height, animate=False, force=True)
             self._follow(keep=True)
         else:
-            self._cursor = count - 1 if self._tail else 0
+            self._cursor = self._home
             self._follow()
 
     def _move_to(self, index: int) -> None:
@@ -216,8 +223,7 @@ class RowList(LineView, can_focus=True):
         index = max(0, min(count - 1, index))
         moved = index != self._cursor
         self._cursor = index
-        at_home = index == (count - 1 if self._tail else 0)
-        self._anchor = None if at_home else self.source.key(index)
+        self._anchor = None if index == self._home else self.source.key(index)
         self._follow()
         super().repaint()
         if moved:
@@ -231,7 +237,9 @@ class RowList(LineView, can_focus=True):
         top, first = self.scroll_offset.y, self._cursor * self._height
         last = first + self._height - 1
         target = top
-        if first < top or self._height > height:
+        if self._cursor == self._home and last < height:
+            target = 0  # what stands above home is seen with it
+        elif first < top or self._height > height:
             target = first
         elif last >= top + height:
             target = last - height + 1

@@ -12,19 +12,23 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.events import Key
+from textual.events import Key, Resize
+from textual.message import Message
 from textual.screen import ModalScreen
 from textual.widgets import Button, Input
 
 from screens.present.cells import Line, fit_line, wrap
 from screens.present.look import Look
+from screens.widgets.edges import set_subtitle
+from screens.widgets.footer_line import FooterLine
 from screens.widgets.line_view import LinesView
 from screens.widgets.plain_input import PlainInput
 
 
 @dataclass(frozen=True, slots=True)
 class Question:
-    """``word`` has to be typed before ``action`` can be pressed; ``ask_reason`` offers a line for custody."""
+    """``word`` has to be typed before ``action`` can be pressed, "" where reading and pressing it is enough;
+    ``ask_reason`` offers a line for custody."""
 
     title: str
     happens: Sequence[str]
@@ -36,6 +40,13 @@ class Question:
 
 class Happens(LinesView):
     """What will happen, whole: as much as there is room for, the rest by scrolling."""
+
+    class Measured(Message):
+        """It has its room, or another one: what is below can be told."""
+
+    def on_resize(self, event: Resize) -> None:
+        super().on_resize(event)
+        self.post_message(self.Measured())
 
     def scroll_lines(self, lines: int) -> None:
         """Down by so many lines, up by a negative number."""
@@ -50,13 +61,15 @@ class Happens(LinesView):
     @property
     def below(self) -> int:
         """How many lines stand below the last one that is seen."""
-        return max(0, self.line_count() - self.scroll_offset.y - self.scrollable_content_region.height)
+        height = self.scrollable_content_region.height
+        return max(0, self.line_count() - self.scroll_offset.y - height) if height else 0
 
 
 class TypedConfirm(ModalScreen[str | None]):
     """Dismissed with the reason ("" if none was asked or given), or None: nothing is to happen.
 
-    The focus starts on the button that does nothing. Enter in the input never confirms by itself: after the right
+    The focus starts on the button that does nothing. Where there is no word to type, the other button is one arrow
+    key away. Enter in the input never confirms by itself: after the right
     word it goes to the button, after a wrong one it stays. PgUp, PgDn and the arrows up and down scroll what will
     happen, wherever the focus is.
     """
@@ -81,6 +94,7 @@ class TypedConfirm(ModalScreen[str | None]):
 
     def compose(self) -> ComposeResult:
         question, look = self._question, self._look
+        self.set_class(not question.word, "-untyped")
         box = Vertical(id="box", classes="-ascii" if look.ascii else "")
         box.border_title = Content(f"{look.clean(question.title)}")
         with box:
@@ -88,11 +102,13 @@ class TypedConfirm(ModalScreen[str | None]):
             if question.ask_reason:
                 yield LinesView([((" Reason for custody:", "head"),)], look=look, classes="label")
                 yield PlainInput(id="reason", select_on_focus=False)
-            yield LinesView(look=look, id="asks", classes="label")
-            yield PlainInput(id="word", select_on_focus=False)
+            if question.word:
+                yield LinesView(look=look, id="asks", classes="label")
+                yield PlainInput(id="word", select_on_focus=False)
             with Horizontal(id="buttons"):
                 yield Button(Content(f"[ {look.plain(question.cancel)} ]"), id="no")
-                yield Button(Content(f"[ {look.plain(question.action)} ]"), id="yes", disabled=True)
+                yield Button(Content(f"[ {look.plain(question.action)} ]"), id="yes", disabled=bool(question.word))
+        yield FooterLine(look=look)
 
     def on_mount(self) -> None:
         for field in self.query(Input):
@@ -111,13 +127,22 @@ class TypedConfirm(ModalScreen[str | None]):
                 lead = f" {self._look.dot} " if row == 0 else "   "
                 lines.append(((lead, "dim"), (piece, "")))
         view.show(lines)
-        self._ask()
+        if self._question.word:
+            self._ask()
         self.call_after_refresh(self._mark_below)
 
+    def on_happens_measured(self) -> None:
+        self._mark_below()
+
     def _mark_below(self) -> None:
+        if not self.is_attached:
+            return  # it is being taken down
         below = self.query_one(Happens).below
         text = f" PgDn {below} more below " if below else ""
-        self.query_one("#box").border_subtitle = Content(text) if text else None
+        set_subtitle(self.query_one("#box"), Content(text) if text else None)
+        more = [("PgDn", f"more {self._look.below}")] if below else []
+        hints = [*more, ("Tab", "next"), ("\u2190 \u2192", "choose"), ("Esc", self._question.cancel.lower())]
+        self.query_one(FooterLine).update_footer((self._question.title,), hints)
 
     def _ask(self) -> None:
         """What is to be typed, and how; then which keys confirm."""
@@ -140,7 +165,8 @@ class TypedConfirm(ModalScreen[str | None]):
 
     @property
     def _is_it(self) -> bool:
-        return self.query_one("#word", PlainInput).value.strip() == self._question.word
+        word = self._question.word
+        return not word or self.query_one("#word", PlainInput).value.strip() == word
 
     @on(Input.Changed, "#word")
     def _typed(self) -> None:
@@ -155,7 +181,7 @@ class TypedConfirm(ModalScreen[str | None]):
     def _entered(self, event: Input.Submitted) -> None:
         yes = self.query_one("#yes", Button)
         if event.input.id != "word":
-            self.focus_next()
+            self.focus_next()  # without a word that is Cancel
         elif not yes.disabled:
             yes.focus()
         elif event.value.strip():  # stay: the next Enter, on Cancel, would discard everything
@@ -164,7 +190,7 @@ class TypedConfirm(ModalScreen[str | None]):
 
     def on_key(self, event: Key) -> None:
         """Typing at once, without looking for the field first, is typing the word."""
-        if isinstance(self.focused, Button) and event.is_printable and event.character:
+        if self._question.word and isinstance(self.focused, Button) and event.is_printable and event.character:
             event.stop()
             field = self.query_one("#word", PlainInput)
             field.insert_text_at_cursor(event.character)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar
 
 from textual.binding import BindingType
@@ -11,12 +11,18 @@ from textual.widget import Widget
 
 from app.model import Account, AccountKey
 from screens.command.catalogue import bindings
-from screens.present.accounts import FIELDS, Node, Progress, matches, node_line, progress_of, tree
+from screens.page.screen import PageScreen
+from screens.present.account_page import account_lines
+from screens.present.accounts import FIELDS, Node, Progress, matches, node_line, progress_of, scan_failed, tree
 from screens.present.amounts import count
 from screens.present.cells import Line
 from screens.present.look import Look
+from screens.present.reasons import brief
+from screens.present.reasons import why as reason
 from screens.widgets.row_list import RowList
 from screens.workbench.pane import Pane
+
+_CAUSE = 120  # cells of a toast
 
 
 class Nodes:
@@ -52,11 +58,36 @@ class Nodes:
         return None if place is None else self.nodes[place]
 
 
+class AccountScreen(PageScreen):
+    """All that is known of one account; live."""
+
+    def __init__(self, account: AccountKey, name: str) -> None:
+        super().__init__(name, self._lines)
+        self._account = account
+        self._shown: object = None
+
+    def show_case(self) -> None:
+        snapshot = self.bench.snapshot
+        shown = (snapshot.accounts, snapshot.scans, snapshot.inventory)
+        if shown != self._shown:
+            self._shown = shown
+            self._edition += 1
+        super().show_case()
+
+    def _lines(self, width: int) -> list[Line]:
+        snapshot = self.bench.snapshot
+        for one in snapshot.accounts:
+            if (one.cloud, one.id) == self._account:
+                scans = [scan for scan in snapshot.scans if (scan.cloud, scan.account) == self._account]
+                seen = snapshot.inventory.accounts.get(self._account, (0, 0))
+                return account_lines(one, scans, seen, self.bench.clock.now(), width, self.look)
+        return [(("This account is not listed any more.", "dim"),)]
+
+
 class AccountsPane(Pane):
     """Enter on an account shows its resources alone (and asks the cloud for them the first time)."""
 
     number, word = 1, "Accounts"
-    commands = ("accounts.fold", "filter")
     fields = FIELDS
     asks = "words, name= id= cloud= path= state="
     BINDINGS: ClassVar[list[BindingType]] = bindings("accounts")
@@ -111,11 +142,39 @@ class AccountsPane(Pane):
         if account is None:
             self._fold(node)
         elif account.reachable is False:
-            name = self.look.clean(account.name or account.id)
-            why = self.look.clean(account.reason or "the cloud gave no reason")
-            self.bench.say(f"{name} cannot be reached: {why}. Whoever runs that account can change it.", "warning")
+            self._tell(account)
         else:
-            self.choose(None if self.scope == (account.cloud, account.id) else account)
+            chosen = self.scope != (account.cloud, account.id)
+            self.choose(account if chosen else None)
+            if chosen:
+                self._warn_of_scan(account)
+
+    def _warn_of_scan(self, account: Account) -> None:
+        """What is listed of it may be old: why, and what to do."""
+        scan = progress_of(self.bench.snapshot.scans).get((account.cloud, account.id), Progress())
+        failed = scan_failed(scan, self.bench.clock.now())
+        if failed:
+            why = reason(brief(self.look.clean(scan.error or "no reason was given", 2000)), _CAUSE, self.look)
+            key, _ = self.bench.registry.hint("accounts.about")
+            more = f"; {key} on the account in pane 1 tells all" if key else ""
+            self.bench.say(f"{failed[:1].upper()}{failed[1:]}: {why}. What is listed may be old{more}.", "warning")
+
+    def named(self) -> Sequence[str]:
+        node = self._tree.get(self.rows.current) if self._tree else None
+        if node is None:
+            return ("filter",) if self.text else ()
+        return "accounts.fold" if node.account is None else "accounts.about", "filter"
+
+    def action_about(self) -> None:
+        node = self._tree.get(self.rows.current) if self._tree else None
+        if node is not None and node.account is not None:
+            self._tell(node.account)
+        else:
+            self.bench.say("Put the cursor on an account: this tells of one.", "warning")
+
+    def _tell(self, account: Account) -> None:
+        name = self.look.clean(account.name or account.id)
+        self.app.push_screen(AccountScreen((account.cloud, account.id), name))
 
     def action_fold(self) -> None:
         node = self._tree.get(self.rows.current) if self._tree else None

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import ClassVar
+from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING, ClassVar
 
 from textual.binding import BindingType
 from textual.message import Message
@@ -18,6 +18,9 @@ from screens.widgets.row_list import RowList
 from screens.workbench import steering
 from screens.workbench.pane import Pane
 
+if TYPE_CHECKING:
+    from screens.root import Workbench
+
 _EMPTY = "nothing acquired yet: a on a disk or instance in pane 2 plans"
 _NO_MATCH = "nothing matches; Esc clears the filter"
 
@@ -26,7 +29,6 @@ class AcquisitionsPane(Pane):
     """``p``, ``r`` and ``x`` act on the row under the cursor."""
 
     number, word = 3, "Acquisitions"
-    commands = ("acquisitions.pause", "acquisitions.cancel", "acquisitions.resume", "filter")
     fields = FIELDS
     asks = "words, state= kind= account= route= id="
     opens = "steps"
@@ -62,6 +64,7 @@ class AcquisitionsPane(Pane):
             f"{len(working)} running" if working else "",
             f"{len(held)} paused" if held else "",
             f"{self.look.warn} {counted(needs)}" if needs else "",
+            least=(f"{len(held)} paused",),
         )
         self.name_keys()
 
@@ -83,14 +86,24 @@ class AcquisitionsPane(Pane):
         event.stop()
         self.post_message(self.Opened(event.key))
 
+    def named(self) -> Sequence[str]:
+        one = self.current
+        return (*steering.offered(one), "filter") if one is not None else ("filter",) if self.text else ()
+
     def action_pause(self) -> None:
-        if self.current is not None:
-            steering.pause(self.bench, self.current)
+        self._steer(steering.pause)
 
     def action_resume(self) -> None:
-        if self.current is not None:
-            steering.resume(self.bench, self.current)
+        self._steer(steering.resume)
 
     def action_cancel(self) -> None:
+        self._steer(steering.cancel)
+
+    def _steer(self, what: Callable[[Workbench, Acquisition], None]) -> None:
         if self.current is not None:
-            steering.cancel(self.bench, self.current)
+            what(self.bench, self.current)
+        elif self.bench.snapshot.acquisitions:
+            back, _ = self.bench.registry.hint("panes.back")
+            self.bench.say(f"No acquisition matches the filter of pane 3; {back} there clears it.", "warning")
+        else:
+            self.bench.say("There is no acquisition yet.", "warning")

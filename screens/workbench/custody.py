@@ -108,12 +108,15 @@ class CustodyPane(Pane):
         shown = len(rows.source)
         some = self._some is not None and rows.source is self._some
         total = self.bench.snapshot.event_lines
+        checkpointed = f"checkpoint {count(facts.checkpointed_to)}" if facts.checkpointed_to else ""
+        anchors = f"anchored {anchored}" if facts.events else ""
         self.name_title(
             self._stands(rows),
             f"{count(shown)} of {count(total)}" if some else plural(facts.events, "event") if facts.events else "",
             plural(fragments, "fragment") if fragments > 0 else "",
-            f"checkpoint {count(facts.checkpointed_to)}" if facts.checkpointed_to else "",
-            f"anchored {anchored}" if facts.events else "",
+            checkpointed,
+            anchors,
+            least=(checkpointed, anchors),
         )
         self.name_keys()
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, ClassVar, cast
 
+from rich.cells import cell_len
 from textual import on
 from textual.app import ComposeResult
 from textual.containers import Vertical
@@ -13,6 +14,7 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from app.client.filtering import Filter, parse
+from screens.present.cells import fit
 from screens.present.look import Look
 from screens.widgets.edges import set_subtitle, set_title
 from screens.widgets.filter_field import FilterField
@@ -21,10 +23,13 @@ from screens.widgets.row_list import RowList
 if TYPE_CHECKING:
     from screens.root import Workbench
 
+_CAP = 400  # characters of a filter that are kept before it is fitted
+_FILTER_LEAST, _FILTER_WANTED = 12, 36
+
 
 class Pane(Vertical):
     """Subclasses give a :class:`RowList` in :meth:`content`, and say what changed in :meth:`case_changed` and
-    :meth:`tick`. ``commands`` are the ids of those that the lower border names.
+    :meth:`tick`. ``commands`` are the ids of those that the lower border names, unless :meth:`named` says others.
 
     The filter's ``text`` takes effect while it is typed: :meth:`case_changed` is called after each change, and
     asks :meth:`filter` what it means. ``fields``, ``flags`` and ``tags`` say what may stand in it.
@@ -44,6 +49,7 @@ class Pane(Vertical):
         super().__init__(id=ident, classes="pane")
         self.text = ""
         self.inverted = False
+        self._title: tuple[Sequence[str], Sequence[str]] = ((), ())
 
     def compose(self) -> ComposeResult:
         yield from self.content()
@@ -74,15 +80,43 @@ class Pane(Vertical):
 
     # Title and keys
 
-    def name_title(self, *parts: str) -> None:
-        """``2 Resources · payments-prod · /web · 7 of 214``; every part already harmless. The filter's own part is
-        put first after the word."""
-        text = f"{self.number} {self.word}"
-        shown = self.filter_shown
-        for part in (shown, *parts):
-            if part:
-                text += f" {self.look.dot} {part}"
-        set_title(self, Content(text))
+    def name_title(self, *parts: str, least: Sequence[str] = ()) -> None:
+        """``2 Resources · /web · payments-prod · 7 of 214``; every part already harmless. The filter gets the room
+        that the others leave; where that is little, the parts in ``least`` are left out, the first of them first.
+        """
+        self._title = (parts, least)
+        self._set_title()
+
+    def _set_title(self) -> None:
+        (parts, least), gap = self._title, f" {self.look.dot} "
+        text, problem = self._filter_parts()
+        shown = [part for part in parts if part]
+        room = self.outer_size.width - 6  # on either side a corner, a piece of the edge and a blank
+        if room <= 0:
+            return  # it is not laid out; once it is, this comes again
+        word = f"{self.number} {self.word}"
+        whole = cell_len(text) + cell_len(problem)
+
+        def rest() -> int:
+            others = [word, *shown]
+            return room - sum(map(cell_len, others)) - len(gap) * (len(others) - (not text))
+
+        for part in least:
+            if rest() < min(whole, _FILTER_WANTED) and part in shown:
+                shown.remove(part)
+        if text:
+            left = max(rest(), min(whole, _FILTER_LEAST))
+            if problem:  # what is wrong says more than the text, which one has just typed
+                problem = _cut(problem, max(left - min(cell_len(text), _FILTER_LEAST), 0), self.look)
+            shown.insert(0, _cut(text, max(left - cell_len(problem), 2), self.look) + problem)
+        set_title(self, Content(gap.join([word, *shown])))
+
+    def on_resize(self) -> None:
+        self._set_title()
+
+    def named(self) -> Sequence[str]:
+        """The commands to name now."""
+        return self.commands
 
     def name_keys(self) -> None:
         """Key hints and the position in the list, in the lower border; hints only while the pane has the focus."""
@@ -90,7 +124,11 @@ class Pane(Vertical):
         position = f"{place + 1:,}/{total:,}" if place is not None else ""
         registry = self.bench.registry
         key, _ = registry.hint("list.open")
-        hints = [*registry.hints(*self.commands), (key, self.opens)] if self.has_focus_within else []
+        hints = (
+            [*registry.hints(*self.named()), *([(key, self.opens)] if total else [])]
+            if self.has_focus_within
+            else []
+        )
         hint = "  ".join(f"{key} {word}" for key, word in hints)
         text = f"{hint} {self.look.dash} {position}" if hint and position else hint or position
         set_subtitle(self, Content(self.look.plain(text)) if text.strip() else None)
@@ -110,14 +148,13 @@ class Pane(Vertical):
         """What the filter's text asks for."""
         return parse(self.text, fields=self.fields, flags=self.flags, tags=self.tags, inverted=self.inverted)
 
-    @property
-    def filter_shown(self) -> str:
-        """The filter as the title names it, "" without one."""
+    def _filter_parts(self) -> tuple[str, str]:
+        """The filter as the title names it, and what of it was not understood; "" for neither."""
         if not self.text.strip():
-            return ""
-        problem = self.filter().problem
-        text = f"{'!' if self.inverted else ''}/{self.look.clean(self.text, 40)}"
-        return f"{text} ({self.look.clean(problem, 80)})" if problem else text
+            return "", ""
+        problem = self.look.clean(self.filter().problem, _CAP)
+        text = f"{'!' if self.inverted else ''}/{self.look.clean(self.text, _CAP)}"
+        return text, f" ({problem})" if problem else ""
 
     def clear_filter(self) -> bool:
         """Esc: drop the filter; False when there was none."""
@@ -165,3 +202,8 @@ class Pane(Vertical):
             self.take_filter("")
         if had_focus:
             self.rows.focus()
+
+
+def _cut(text: str, width: int, look: Look) -> str:
+    """``text`` in at most ``width`` cells."""
+    return text if cell_len(text) <= width else fit(text, width, look)

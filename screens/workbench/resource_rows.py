@@ -72,9 +72,16 @@ class ResourceRows:
             gone = number in self._known
             self._missed.add(number)
             return (((f"  {'no longer there' if gone else self._look.more}", "dim"),),)
-        nested, marked = self.selection.nested(index), number in self._marks
         return (
-            present.resource_line(one, self._shelf, self._widths[1], self._look, nested=nested, marked=marked),
+            present.resource_line(
+                one,
+                self._shelf,
+                self._widths[1],
+                self._look,
+                nested=self.selection.nested(index),
+                marked=number in self._marks,
+                context=not self.selection.matches(index),
+            ),
         )
 
     def around(self, index: int) -> list[int]:

@@ -16,7 +16,6 @@ from screens.command.catalogue import bindings
 from screens.plan.targets import BatchTarget, batch_targets
 from screens.present import resources as present
 from screens.present.amounts import count, plural
-from screens.present.cells import fit
 from screens.present.ids import target
 from screens.widgets.line_view import LinesView
 from screens.widgets.row_list import RowList
@@ -25,7 +24,6 @@ from screens.workbench.resource_rows import ResourceRows
 
 _ACQUIRED = {"volume": "disk", "instance": "instance"}
 _KINDS = {"disk": "volume", "volume": "volume", "instance": "instance"}
-_FILTER_BESIDE_MARKS = 28  # characters of the filter in the title while there are marks
 
 
 class ResourcesPane(Pane):
@@ -79,6 +77,8 @@ class ResourcesPane(Pane):
         self._known: dict[int, Resource | None] = {}
         self._source: ResourceRows | None = None
         self._wanted: object = None
+        self._asked: object = None  # filter and order
+        self._answered: object = None  # those of the rows that are shown
 
     def content(self) -> Iterable[Widget]:
         yield LinesView(look=self.look, id="columns")
@@ -99,12 +99,6 @@ class ResourcesPane(Pane):
     def filter(self) -> Filter:
         return parse(self.text, fields=FIELDS, flags=FLAGS, amounts=AMOUNTS, tags=True, inverted=self.inverted)
 
-    @property
-    def filter_shown(self) -> str:
-        shown = super().filter_shown
-        long = bool(self.marks) and len(shown) > _FILTER_BESIDE_MARKS
-        return fit(shown, _FILTER_BESIDE_MARKS, self.look) if long else shown
-
     def case_changed(self) -> None:
         facts = self.bench.snapshot.inventory
         if facts.file != self._file:  # its rows have other numbers
@@ -115,11 +109,11 @@ class ResourcesPane(Pane):
             self._known.clear()
         found = self.filter()
         by_marks = any(term.kind == "flag" and term.name == "marked" for term in found.terms)
-        asked = (self.scope, self.eligible_only, found, self.sort, self.descending)
+        self._asked = asked = (self.scope, self.eligible_only, found, self.sort, self.descending)
         wanted = (facts.file, facts.revision, self.bench.shelf.names, asked, by_marks and frozenset(self.marks))
         if wanted != self._wanted:
             self._wanted = wanted
-            self.run_worker(self._select(wanted, self.asked()), exclusive=True, group="select")
+            self.run_worker(self._select(wanted, asked, self.asked()), exclusive=True, group="select")
         self._retitle()
 
     def filter_by(self, scope: AccountKey | None, scope_name: str) -> None:
@@ -140,7 +134,7 @@ class ResourcesPane(Pane):
     def on_resize(self) -> None:
         self.call_after_refresh(self._retitle)
 
-    async def _select(self, wanted: object, query: Query) -> None:
+    async def _select(self, wanted: object, asked: object, query: Query) -> None:
         reader = self.bench.reader
         selection = await reader.select(query)
         if selection is None or wanted != self._wanted or not self.query(RowList):
@@ -151,27 +145,35 @@ class ResourcesPane(Pane):
         source = ResourceRows(
             selection, self._known, self.marks, self._ask, self.bench.shelf, self.scope is not None, self.look
         )
-        pages = sorted({*source.around(0), *source.around(self._cursor_in(selection))})
+        stays = self._stays_in(selection, other=asked != self._answered)
+        first = selection.first_match
+        near = (0, first, first if stays is None else stays)
+        pages = sorted({page for place in near for page in source.around(place)})
         found = await reader.rows(source.numbers(pages))
         if wanted != self._wanted or not self.query(RowList):  # the screens may be gone meanwhile
             return
         source.put(pages, found)
-        self._source = source
+        self._source, self._answered = source, asked
         if self.text or self.eligible_only:
             words = "nothing matches; Esc clears the filter"
         elif self.scope is not None:
             words = "nothing seen here yet; R asks the cloud"
         else:
             words = "nothing seen yet; Enter on an account asks the cloud"
-        self.rows.show(source, empty=((f" {words}", "dim"),))
+        self.rows.show(source, empty=((f" {words}", "dim"),), home=first)
+        if stays is None and len(source):
+            self.rows.go_to(source.key(first))
         self._drop_marks(query.marks - selection.marks)
         self._retitle()
 
-    def _cursor_in(self, selection: Selection) -> int:
-        """Where the cursor is going to stand in rows that are not shown yet."""
-        rows, last = self.rows, len(selection) - 1
+    def _stays_in(self, selection: Selection, *, other: bool) -> int | None:
+        """Where the cursor stays in rows that are not shown yet; None where it goes to the first that matches:
+        ``other`` ones were asked for, and its row is not one of them."""
+        rows = self.rows
         found = selection.find(int(rows.current)) if rows.current is not None else None
-        return max(0, min(rows.cursor or 0, last)) if found is None else found
+        if other:
+            return found if found is not None and selection.matches(found) else None
+        return max(0, min(rows.cursor or 0, len(selection) - 1)) if found is None else found
 
     def _ask(self, page: int) -> None:
         if self._source is not None:
@@ -195,13 +197,10 @@ class ResourcesPane(Pane):
         view = self.query_one("#columns", LinesView)
         widths = present.widths(view.inner or self.size.width, one_account=self.scope is not None)
         way = self.look.down if self.descending else self.look.up
-        self.name_title(
-            self._marked_words(),
-            self.scope_name,
-            "eligible only" if self.eligible_only else "",
-            numbers,
-            "" if self.sort == READING or getattr(widths, self.sort) else f"by {self.sort} {way}",
-        )
+        only = "eligible only" if self.eligible_only else ""
+        order = "" if self.sort == READING or getattr(widths, self.sort) else f"by {self.sort} {way}"
+        parts = (self._marked_words(), self.scope_name, only, numbers, order)
+        self.name_title(*parts, least=(order, self.scope_name))
         self.name_keys()
         if view.inner:
             view.show([present.header(widths, self.look, self.sort, self.descending)])
@@ -239,7 +238,7 @@ class ResourcesPane(Pane):
 
     def _mark(self, row: int, one: Resource) -> None:
         key, _ = self.bench.registry.hint("resources.mark")
-        why = present.locked(one, key, self.look)
+        why = self._outside(row, one) or present.locked(one, key, self.look)
         if why and row not in self.marks:
             self.bench.say(why, "warning")
             return
@@ -279,6 +278,8 @@ class ResourcesPane(Pane):
     def take_sort(self, text: str) -> None:
         """``size desc``; ``reading`` is the order in which disks stand under their instances."""
         name, _, way = " ".join(text.lower().split()).partition(" ")
+        if name == "desc" and not way:
+            name, way = self.sort, "desc"
         column = READING if name in ("reading", "place", "none") else name
         if (column != READING and column not in present.COLUMNS) or way not in ("", "asc", "desc"):
             there = ", ".join(["reading", *present.COLUMNS])
@@ -300,7 +301,25 @@ class ResourcesPane(Pane):
         if self.marks:
             self.run_worker(self._acquire_marked(sorted(self.marks)), group="acquire", exclusive=True)
         else:
-            self._with_current(lambda _, one: self._plan(one))
+            self._with_current(self._plan_current)
+
+    def _plan_current(self, row: int, one: Resource) -> None:
+        why = self._outside(row, one)
+        if why:
+            self.bench.say(why, "warning")
+        else:
+            self._plan(one)
+
+    def _outside(self, row: int, one: Resource) -> str:
+        """In a sentence why a row that was brought along is not acted on, "" for one that matches."""
+        selection = self._source.selection if self._source is not None else Selection()
+        place = selection.find(row)
+        if place is None or selection.matches(place):
+            return ""
+        why = "it holds a disk that matches" if one.kind == "instance" else "its instance matches"
+        back, _ = self.bench.registry.hint("panes.back")
+        title = present.title_of(one, self.look)
+        return f"{title} is outside the filter, and shown because {why}. {back} clears the filter."
 
     def take_acquire(self, text: str) -> None:
         """``disk vol-1``, ``instance web-01``, ``vol-1`` or ``aws:222222222222:vol-1``."""
@@ -356,6 +375,9 @@ class ResourcesPane(Pane):
         """Do something with the row under the cursor and its resource: at once, if it has been read."""
         key = self.rows.current
         if key is None:
+            return
+        if self._answered != self._asked:  # a key typed ahead means a row that is not there yet
+            self.bench.say("The rows are still being looked for: press the key again.", "warning")
             return
         row = int(key)
         one = self._known.get(row)

@@ -94,6 +94,8 @@ class WorkbenchScreen(CaseScreen[None]):
 
     def offers(self, command: Command) -> DOMNode | None:
         """The pane of the command's section, else what has the focus or this screen."""
+        if command.section == "back" and not command.names:
+            return None  # these lead here
         pane = next((one for one in self.panes if one.id == command.section), None)
         return pane or super().offers(command)
 

@@ -19,6 +19,18 @@ _MAKES = frozenset({"ec2:CreateSnapshot", "ec2:CreateSnapshots", "ec2:CopySnapsh
 _GOES_ON = frozenset({"failed", "interrupted", "waiting_for_credentials", "paused"})
 
 
+def offered(one: Acquisition) -> tuple[str, ...]:
+    """The ids of the commands that do something to it as it stands."""
+    if one.state == "done" or (one.state == "cancelled" and not owes(one)):
+        return ()
+    if one.state == "cancelled":
+        return ("acquisitions.cancel",)
+    if one.state == "paused":
+        return "acquisitions.pause", "acquisitions.resume", "acquisitions.cancel"
+    way = "acquisitions.resume" if one.state in _GOES_ON else "acquisitions.pause"
+    return (way,) if undoing(one) else (way, "acquisitions.cancel")
+
+
 def pause(bench: Workbench, one: Acquisition) -> None:
     """Hold it, or go on with one that is held."""
     if one.state == "paused":

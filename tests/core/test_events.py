@@ -137,9 +137,9 @@ def test_a_file_of_an_earlier_version_gets_the_new_columns(tmp_path: Path) -> No
     found = feed.ask(lambda db: events.matching(db, wanted, 0, 1), nothing)
     assert found is not None and list(found) == [1]
     model.close()
-    assert [row.line for row in Feed(path).events(1, 5)] == [1]  # opened again, nothing is dropped
-    ReadModel(path).close()
     assert [row.line for row in Feed(path).events(1, 5)] == [1]
+    ReadModel(path).close()
+    assert Feed(path).events(1, 5) == []  # the log's own lines are written by whoever has read the log
 
 
 def test_a_damaged_file_answers_nothing(tmp_path: Path) -> None:

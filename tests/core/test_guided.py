@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from importlib.resources import files
 from pathlib import Path
@@ -13,10 +15,13 @@ import msgspec
 import pytest
 
 from app.clock import stamp, stamp_us
+from app.config import Config, Guided, read_table
 from app.faults import Usage
-from app.guided.conditions import RULES, Seen, Sight, View, met, opened, parse, present, since
-from app.guided.load import LARGEST, STEPS, check, load
-from app.guided.playbook import CAPABILITIES
+from app.guided import load as playbooks
+from app.guided.conditions import RULES, Seen, Sight, Unknown, View, met, opened, parse, present, since
+from app.guided.load import LARGEST, STEPS, check, load, sources
+from app.guided.playbook import CAPABILITIES, Playbook
+from app.locations import Locations
 from app.model import Account, Acquisition, EvidenceItem
 from app.model.view import (
     AgentFacts,
@@ -64,7 +69,7 @@ def test_the_shipped_playbooks_are_sound() -> None:
         book = edition.playbook
         data = files("app.guided").joinpath("playbooks", f"{book.id}.toml").read_bytes()
         assert edition.sha256 == hashlib.sha256(data).hexdigest()
-        assert 5 <= len(book.steps) <= 9 and book.order and book.preconditions
+        assert 5 <= len(book.steps) <= 10 and book.order and book.preconditions
         for step in book.steps:
             assert not step.text.count("  ") and step.text.endswith((".", "too.")), step.id
             assert step.unbuilt == () or step.by_hand, step.id
@@ -123,7 +128,7 @@ def put(old: str, new: str) -> bytes:
         (more('go = { place = "plan", command = "plan.rout" }'), "there is no command plan.rout", "'plan.route'"),
         (
             more('holds = ["plan.route"]'),
-            "'plan.route' cannot be held: it only looks",
+            "'plan.route' cannot be held: it starts nothing",
             "known here: resources.acq",
         ),
         (more('holds = ["No Command"]'), "is no command", "resources.acquire"),
@@ -139,9 +144,33 @@ def put(old: str, new: str) -> bytes:
         (b"steps = []\n" + GOOD[: GOOD.index(b"[[")], "steps: 0 of them", f"1 to {STEPS} steps"),
         (b"not toml", "Expected '='", "mend the TOML"),
         (b"\xff\xfe", "is not UTF-8", "UTF-8"),
-        (b"a = " + b"[" * 50_000, "nested too deeply", ""),
-        (b"a = " + b"9" * 5000, "thousands of digits", ""),
-        (b"#" * (LARGEST + 1), "is larger than 256 KiB", "split it"),
+        pytest.param(b"a = " + b"[" * 50_000, "nested too deeply", "", id="deep"),
+        pytest.param(b"a = " + b"9" * 5000, "thousands of digits", "", id="digits"),
+        pytest.param(b"#" * (LARGEST + 1), "is larger than 64 KiB", "split it", id="large"),
+        pytest.param(
+            b"title" + b".a" * 20_000 + b" = 1",
+            "a key with more than 8 dots (at line 1)",
+            "write tables",
+            id="dots",
+        ),
+        (put("by_hand", "\u00a0"), "steps[0].done: empty", "write something"),
+        (put('text = "do"', 'text = "\u200b \u2060\u00ad"'), "steps[0].text: empty", "leave the key out"),
+        (
+            put('text = "do"', 'text = "{key:resources.aquire}"'),
+            "steps[0].text: there is no command resources.aquire",
+            "did you mean 'resources.acquire'?",
+        ),
+        (put('text = "do"', 'text = "{key:plan.route"'), "steps[0].text: names a key in a way", "write it like"),
+        (
+            put('why = "because"', 'why = "{key:plan.route}"'),
+            "steps[0].why: names a key",
+            "only text, dont and on",
+        ),
+        (
+            put('when = "w"', 'when = "w"\npreconditions = [{ text = "{key:plan.route}" }]'),
+            "preconditions[0].text: names a key",
+            "only text",
+        ),
     ],
 )
 def test_a_faulty_playbook_is_refused_by_key(data: bytes, message: str, fix: str) -> None:
@@ -151,6 +180,25 @@ def test_a_faulty_playbook_is_refused_by_key(data: bytes, message: str, fix: str
     assert message in caught.value.message
     assert fix in caught.value.next
     assert caught.value.message.isprintable() and caught.value.next.isprintable()
+
+
+@pytest.mark.parametrize("text", ["\u00a0", "", " \t"])
+def test_a_condition_without_a_name_is_none(text: str) -> None:
+    with pytest.raises(Unknown, match="it names no condition"):
+        parse(text)
+
+
+def test_the_name_of_a_key_counts_as_one_character() -> None:
+    made = check(put('text = "do"', f'text = "{"{key:resources.acquire}" * 400}"'))
+    assert len(made.steps[0].text) > 400
+
+
+def test_only_what_starts_something_may_be_held() -> None:
+    held = {"resources.acquire": True, "acquisitions.cancel": False, "agent.stop": False}
+    assert check(more('holds = ["resources.acquire"]'), held).steps[0].holds == ("resources.acquire",)
+    for ident in ("acquisitions.cancel", "agent.stop"):
+        with pytest.raises(Usage, match="cannot be held: it starts nothing"):
+            check(more(f'holds = ["{ident}"]'), held)
 
 
 def test_too_many_steps_are_refused() -> None:
@@ -186,6 +234,71 @@ def test_one_faulty_file_does_not_take_the_others_down(tmp_path: Path) -> None:
     with pytest.raises(Usage) as caught:
         library.get("preserve-nw")
     assert caught.value.next == "did you mean 'preserve-now'?"
+
+
+def test_whatever_is_wrong_with_a_file_the_others_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "a.toml").write_bytes(GOOD)
+    (tmp_path / "b.toml").write_bytes(GOOD.replace(b'"mine"', b'"worse"'))
+    real = playbooks.check
+
+    def fails(data: bytes, commands: Mapping[str, bool] | None = None) -> Playbook:
+        if b"worse" in data:
+            raise KeyError("not foreseen")
+        return real(data, commands)
+
+    monkeypatch.setattr(playbooks, "check", fails)
+    library = load([tmp_path])
+    assert len(library.editions) == 5
+    assert [(Path(one.source).name, one.reason) for one in library.faulty] == [
+        ("b.toml", "cannot be read as a playbook (KeyError)")
+    ]
+
+
+# -- where they come from ---------------------------------------------------------------------------------
+
+
+@dataclass
+class Named:
+    """A case as far as :func:`sources` asks."""
+
+    path: Path
+    settings: Config
+
+
+def test_a_case_that_names_no_directory_opens_and_says_so(tmp_path: Path) -> None:
+    locations = Locations({"HOME": str(tmp_path)})
+    entries = ["~nosuchuser_x/p", "a\0b", "x" * 5000, "mine"]
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "a.toml").write_bytes(GOOD)
+    named: Any = Named(tmp_path, Config(guided=Guided(entries, "mine")))
+    found = sources(named, locations)
+    library = load(found.directories, None, found.faulty)
+    assert library.get("mine").source == str(tmp_path / "mine" / "a.toml") and found.offer == "mine"
+    assert [one.reason.partition(":")[0] for one in library.faulty] == [
+        "named in guided.playbooks of the case, is no directory",
+        "is no directory",
+        "cannot be read",
+    ]
+    assert library.faulty[0].next == f"put its playbooks into {locations.playbooks}"
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ("~nosuchuser_x/p", "names another user's home"),
+        ("~", "names another user's home"),
+        ("a\\u0000b", "is no path"),
+        ("", "is no path"),
+        pytest.param("x" * 1025, "is no path", id="long"),
+    ],
+)
+def test_a_configuration_names_directories(tmp_path: Path, entry: str, message: str) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text(f'[guided]\nplaybooks = ["books", "{entry}"]\n', "utf-8")
+    with pytest.raises(Usage, match=rf"guided\.playbooks\[1\] .*{message}"):
+        read_table(file)
+    file.write_text('[guided]\nplaybooks = ["books", "/etc/books", "~/books"]\n', "utf-8")
+    assert read_table(file)
 
 
 # -- conditions -------------------------------------------------------------------------------------------
@@ -314,6 +427,9 @@ def test_sights_count_from_the_run_or_from_the_step() -> None:
     assert holds("resource_opened kind=instance eligible=yes", run=run, sights=[sight("resource", 5, **seen)])
     assert not holds("resource_opened kind=disk", run=run, sights=[sight("resource", 5, **seen)])
     assert not holds("resource_opened eligible=no", run=run, sights=[sight("resource", 5, **seen)])
+    disk = {"kind": "disk", "kms": "customer"}
+    assert not holds("resource_opened kind=disk kms=default", run=run, sights=[sight("resource", 5, **disk)])
+    assert holds("resource_opened kind=disk kms=customer", run=run, sights=[sight("resource", 5, **disk)])
     for what, text in (("plan", "plan_opened"), ("verified", "verified"), ("tampered", "tampering_seen")):
         assert not holds(text, run=run, sights=[sight(what, 9, **seen)]), text
         assert holds(text, run=run, sights=[sight(what, 10, **seen)]), text

@@ -5,14 +5,16 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+import providers.emulators
 from app.guided.conditions import RULES
-from app.guided.load import check, load
-from app.guided.playbook import CAPABILITIES, Go, Playbook, Step
+from app.guided.load import FILES, LARGEST, check, load
+from app.guided.playbook import CAPABILITIES, KEY, Go, Playbook, Step
+from app.toml_guard import DOTS
 from screens.command.catalogue import COMMANDS
 
 DOCS = Path(__file__).parents[2] / "docs" / "playbooks.md"
 TEXT = DOCS.read_text("utf-8")
-HELD = {command.id: command.writes for command in COMMANDS}
+HELD = {command.id: command.starts for command in COMMANDS}
 
 
 def section(title: str) -> str:
@@ -49,14 +51,41 @@ def test_every_condition_stands_there_with_its_terms() -> None:
     for line in table.splitlines():
         cells = re.split(r"(?<!\\)\|", line)
         for name in words(cells[1]) if line.startswith("| `") else ():
-            terms = {word for word in words(cells[3]) if word in {"kind", "route", "state", "eligible"}}
+            terms = {word for word in words(cells[3]) if word in {"kind", "route", "state", "eligible", "kms"}}
             assert terms == set(RULES[name].terms), name
+            told = "" if name == "by_hand" else RULES[name].told_by
+            assert cells[4].strip() == told, name
 
 
 def test_every_key_stands_there() -> None:
     keys = first_cells(section("\n## Keys\n"))
     assert keys == set(Playbook.__struct_fields__) | set(Step.__struct_fields__)
     assert set(Go.__struct_fields__) <= words(section("\n## Keys\n"))
+
+
+def test_limits_are_those_of_the_product() -> None:
+    faults = section("\n## Faults\n")
+    assert f"more than {DOTS} dots" in faults and f"over {LARGEST // 1024} KiB" in faults
+    assert f"first {FILES} files" in faults
+
+
+def test_keys_in_texts_are_named_as_it_says() -> None:
+    named = KEY.findall(section("**Keys in texts.**"))
+    assert named == ["resources.acquire"] and set(named) <= set(HELD)
+    assert {"text", "dont", "on"} <= words(section("**Keys in texts.**"))
+
+
+def test_shipped_texts_name_no_key_literally() -> None:
+    """A key that is written out lies after a change of the keymap."""
+    tour = Path(providers.emulators.__file__).parent / "scenarios" / "web-intrusion" / "playbooks"
+    library = load([tour], HELD)
+    assert library.faulty == () and "tour" in library.editions
+    literal = re.compile(r"\b(?:[Pp]ress|with) (?:[a-zA-Z]\b|Enter|Esc)|\b(?:press|with) /")
+    for ident, edition in library.editions.items():
+        for step in edition.playbook.steps:
+            for text in (step.text, step.dont, step.why, step.record, step.on):
+                assert not literal.search(text), (ident, step.id, text)
+            assert len(KEY.sub("x", step.on)) <= 24, "the strip would cut it"
 
 
 def test_capabilities_commands_and_shipped_playbooks_are_those_of_the_product() -> None:

@@ -73,6 +73,31 @@ class Office:
     def start(self, playbook: str = "preserve-now", by: str = ANN) -> str:
         return self.guides.start(self.guides.library(), playbook, "", by)
 
+    def done(self, run: str, step: str, by: str = ANN) -> None:
+        """The screens of an attached session, with the text that the run began with, say that a step is done."""
+        self.guides.step(run, step, "done", "", by, sha256=self.run(run).sha256, attached=True)
+
+    async def comes(self, examiner: str = ANN) -> None:
+        await self.clock.advance(1.0)
+        self.record.fact("session.attach", "came", actor=examiner)
+
+    async def goes(self, examiner: str = ANN) -> None:
+        await self.clock.advance(1.0)
+        self.record.fact("session.detach", "went", actor=examiner)
+
+    async def follow(self, *conditions: str) -> str:
+        """A run of a playbook whose steps s0, s1 … count as done under these conditions."""
+        steps = "".join(
+            f'[[steps]]\nid = "s{place}"\ntitle = "t"\ntext = "t"\nwhy = "w"\ndone = "{text}"\n'
+            for place, text in enumerate(conditions)
+        )
+        books = self.case.path.parent / "books"
+        books.mkdir(exist_ok=True)
+        (books / "own.toml").write_text(f'id = "own"\ntitle = "t"\nsummary = "s"\nwhen = "w"\n{steps}', "utf-8")
+        self.library = load([books])
+        await self.clock.advance(1.0)
+        return self.start("own")
+
 
 @pytest.fixture
 def office(tmp_path: Path) -> Iterator[Office]:
@@ -107,7 +132,7 @@ def test_a_run_is_in_custody_and_in_the_read_model(office: Office) -> None:
         "title": edition.playbook.title,
         "sha256": edition.sha256,
         "steps": [step.id for step in edition.playbook.steps],
-        "by_hand": ["lock", "note"],
+        "done": [step.done for step in edition.playbook.steps],
         "target": "",
     }
     run = office.run()
@@ -118,11 +143,11 @@ def test_a_run_is_in_custody_and_in_the_read_model(office: Office) -> None:
 
 def test_steps_say_how_they_were_done(office: Office) -> None:
     run = office.start()
-    office.guides.step(run, "find", "done", "", ANN)
+    office.done(run, "find")
     office.guides.step(run, "lock", "by_hand", " 30 days: SEC-981 ", ANN)
     office.guides.step(run, "later", "skipped", "the owner keeps the disk", ANN)
     assert [fact["summary"] for fact in office.facts("playbook.step")] == [
-        "G-0001, step 1 of 7 (find): seen to be done by the screens.",
+        "G-0001, step 1 of 7 (find): done, as reported by the screens of ann-1.",
         "G-0001, step 3 of 7 (lock): done by hand, as recorded by ann-1.",
         "G-0001, step 7 of 7 (later): skipped by ann-1.",
     ]
@@ -132,29 +157,123 @@ def test_steps_say_how_they_were_done(office: Office) -> None:
     )
     office.guides.step(run, "find", "todo", "", ANN)
     assert office.run().steps[0].state == "todo"
-    assert office.facts("playbook.step")[-1]["params"] == {"run": run, "step": "find", "state": "todo", "note": ""}
+    first, *_, last = (fact["params"] for fact in office.facts("playbook.step"))
+    assert last == {"run": run, "step": "find", "state": "todo", "note": "", "sha256": ""}
+    assert first["sha256"] == office.run().sha256
 
 
 def test_seen_once_is_recorded_once(office: Office) -> None:
     run = office.start()
-    office.guides.step(run, "find", "done", "", ANN)
-    office.guides.step(run, "find", "done", "", ANN)  # two terminals saw it
+    office.done(run, "find")
+    office.done(run, "find")  # two terminals saw it
     assert len(office.facts("playbook.step")) == 1
 
 
 def test_what_no_screen_can_see_is_not_claimed_as_seen(office: Office) -> None:
     run = office.start()
     with pytest.raises(Refused, match="no screen can see that step lock is done"):
-        office.guides.step(run, "lock", "done", "", ANN)
+        office.done(run, "lock")
     office.again()
     with pytest.raises(Refused, match="no screen can see"):
-        office.guides.step(run, "lock", "done", "", ANN)
+        office.done(run, "lock")
+
+
+def test_only_a_session_says_that_the_present_step_is_done_and_by_the_text_of_the_run(office: Office) -> None:
+    run = office.start()
+    sha256 = office.run().sha256
+    claims: list[tuple[str, bool, str]] = [
+        (sha256, False, "only a session of ann-1 reports"),
+        ("", True, "is not the text that it began with"),
+        ("0" * 64, True, "is not the text that it began with"),
+    ]
+    for text, attached, message in claims:
+        with pytest.raises(Refused, match=message) as caught:
+            office.guides.step(run, "find", "done", "", ANN, sha256=text, attached=attached)
+        assert "by hand" in caught.value.next
+    with pytest.raises(Refused, match="step route is not the present one of G-0001") as caught:
+        office.done(run, "route")
+    assert caught.value.next == "step find is"
+    with pytest.raises(Usage, match="is no SHA-256"):
+        office.guides.step(run, "lock", "by_hand", "x", ANN, sha256="A" * 64)
+    assert office.facts("playbook.step") == []
+    office.guides.step(run, "find", "by_hand", "edited since", ANN, sha256="0" * 64)
+    assert office.facts("playbook.step")[0]["params"]["sha256"] == "0" * 64, "the text that was read"
+
+
+async def test_what_the_record_contradicts_is_not_done(office: Office) -> None:
+    run = await office.follow(
+        *("armed", "disarmed", "acquisition_started", "item_sealed", "evidence_checked", "verified")
+    )
+    with pytest.raises(Refused, match="this record does not have that the write window is open"):
+        office.done(run, "s0")
+    office.record.fact("session.arm", "for one plan", params={"scope": "A-0001"})
+    with pytest.raises(Refused, match="step s0 is not done"):
+        office.done(run, "s0")
+    office.record.fact("session.arm", "open", params={"until": "2026-11-23T14:15:00Z", "minutes": 15})
+    office.done(run, "s0")
+    with pytest.raises(Refused, match="step s1 is not done"):
+        office.done(run, "s1")
+    office.again()
+    office.record.fact("session.disarm", "shut", params={"why": "asked"})
+    office.done(run, "s1")
+    for step in ("s2", "s3", "s4"):
+        with pytest.raises(Refused, match=f"step {step} is not done"):
+            office.done(run, step)
+        office.guides.step(run, step, "by_hand", "x", ANN)
+    office.guides.judge.verified(BOB)
+    with pytest.raises(Refused, match="record and all evidence were verified"):
+        office.done(run, "s5")
+    office.guides.judge.verified(ANN)
+    office.done(run, "s5")
+    summaries = [fact["summary"] for fact in office.facts("playbook.step")]
+    assert summaries[0] == "G-0001, step 1 of 6 (s0): done, as this record shows."
+    assert summaries[-1] == "G-0001, step 6 of 6 (s5): done, as this record shows."
+
+
+async def test_a_verification_before_the_step_does_not_count(office: Office) -> None:
+    run = await office.follow("by_hand", "verified")
+    office.guides.judge.verified(ANN)
+    await office.clock.advance(1.0)
+    office.guides.step(run, "s0", "by_hand", "x", ANN)
+    with pytest.raises(Refused, match="step s1 is not done"):
+        office.done(run, "s1")
+
+
+async def test_a_second_terminal_is_not_left_and_back(office: Office) -> None:
+    await office.comes()
+    run = await office.follow("terminal_left_and_back", "by_hand")
+    with pytest.raises(Refused, match="the screens were left and opened again"):
+        office.done(run, "s0")
+    await office.comes()  # beside the first
+    with pytest.raises(Refused, match="step s0 is not done"):
+        office.done(run, "s0")
+    await office.goes()  # the second, and a third comes: the first is there all the time
+    await office.comes()
+    with pytest.raises(Refused, match="step s0 is not done"):
+        office.done(run, "s0")
+    await office.goes()
+    await office.comes(BOB)
+    office.done(run, "s0")
+    assert office.facts("playbook.step")[0]["summary"].endswith("reported by the screens of ann-1.")
+
+
+async def test_a_session_that_lost_its_agent_is_gone(office: Office) -> None:
+    await office.comes()
+    run = await office.follow("terminal_left_and_back")
+    office.again()
+    with pytest.raises(Refused, match="step s0 is not done"):
+        office.done(run, "s0")
+    await office.clock.advance(1.0)
+    office.record.fact("agent.start", "again")
+    await office.comes()
+    office.done(run, "s0")
 
 
 @pytest.mark.parametrize(
     ("step", "state", "note", "words"),
     [
         ("lock", "by_hand", "  ", "step lock needs a note"),
+        ("lock", "by_hand", "\u200b\u2060\u00ad", "step lock needs a note"),
         ("lock", "skipped", "", "step lock needs a note"),
         ("lock", "finished", "x", "'finished' is no state"),
         ("lck", "by_hand", "x", "has no step 'lck'"),
@@ -174,12 +293,12 @@ def test_what_cannot_be_recorded(office: Office, step: str, state: str, note: st
 def test_another_examiner_takes_over_first(office: Office) -> None:
     run = office.start()
     with pytest.raises(Refused) as caught:
-        office.guides.step(run, "find", "done", "", BOB)
+        office.done(run, "find", BOB)
     assert caught.value.message == "G-0001 is followed by ann-1" and "take it over" in caught.value.next
     with pytest.raises(Refused, match="is followed by ann-1 already"):
         office.guides.take_over(run, ANN)
     assert office.guides.take_over(run, BOB) == BOB
-    office.guides.step(run, "find", "done", "", BOB)
+    office.done(run, "find", BOB)
     with pytest.raises(Refused, match="is followed by bob-2"):
         office.guides.about(run, "aws:2:i-1", ANN)
     assert office.guides.about(run, "aws:2:i-1", BOB) == "aws:2:i-1"
@@ -200,7 +319,7 @@ def test_a_restart_finds_every_run_as_it_was(office: Office) -> None:
     run = office.start()
     office.record.fact("approval.request", "an acquisition is there", acq="A-0012")
     office.start("credential-theft")
-    office.guides.step(run, "find", "done", "", ANN)
+    office.done(run, "find")
     office.guides.about(run, "aws:2:i-1", ANN)
     office.guides.take_over(run, BOB)
     before = office.run(), office.run("G-0002")

@@ -160,7 +160,10 @@ def holds(term: Term, one: Resource, marked: bool) -> bool:
     return any(value in text for text in words)
 
 
-def expected(resources: list[Resource], query: Query, marked: set[tuple[str, ...]]) -> tuple[list[Resource], int]:
+def expected(
+    resources: list[Resource], query: Query, marked: set[tuple[str, ...]]
+) -> tuple[list[Resource], set[tuple[str, ...]]]:
+    """What is shown, and what of that matches."""
     here = [one for one in resources if query.scope in (None, (one.cloud, one.account))]
     order = sorted(here, key=lambda one: place(one, resources))
     terms = query.filter.terms
@@ -179,7 +182,7 @@ def expected(resources: list[Resource], query: Query, marked: set[tuple[str, ...
             found = {key(one) for one in hits}
             below = [one for one in order if (above := head(one, resources)) is not None and key(above) in found]
             shown |= {key(one) for one in below if fits(one, about) and (one.eligible or not query.eligible)}
-    return [one for one in order if key(one) in shown], len(hits)
+    return [one for one in order if key(one) in shown], {key(one) for one in hits}
 
 
 def listed(inventory: Inventory, selection: Selection) -> list[Resource]:
@@ -205,7 +208,10 @@ def test_order_and_filter_are_those_of_plain_python(
         selection = inventory.select(query)
         rows, hits = expected(resources, query, {key(one) for one in known.values()})
         assert listed(inventory, selection) == rows
-        assert selection.hits == hits
+        assert selection.hits == len(hits)
+        matching = [index for index, one in enumerate(rows) if key(one) in hits]
+        assert [index for index in range(len(rows)) if selection.matches(index)] == matching
+        assert selection.first_match == (matching[0] if matching else 0)
         for index, one in enumerate(rows):
             above = head(one, resources)
             assert selection.nested(index) == (above is not None and above in rows)
@@ -328,7 +334,7 @@ def test_a_read_model_of_an_earlier_version_is_made_anew(tmp_path: Path) -> None
     snapshot = feed.poll()
     assert snapshot is not None and snapshot.inventory.total == 1 and snapshot.inventory.file
     model.close()
-    again = ReadModel(path)  # the same version: what it has stays
+    again = ReadModel(path)  # made anew: the inventory is carried over
     assert [one.id for one in again.rows("resource", Resource)] == ["i-1"]
     again.close()
 
@@ -365,7 +371,19 @@ def test_the_filter_language() -> None:
     )
     assert terms("size>") == () and terms("a>b") == (Term("word", value="a>b"),)
     assert "amount of bytes" in parse("size>x", fields=(), amounts=AMOUNTS).problem
-    assert parse("moon=1", fields=FIELDS, amounts=AMOUNTS, tags=True).problem.endswith("size, state, tag")
+
+
+def test_a_filter_says_in_few_words_what_it_did_not_understand() -> None:
+    def problem(text: str, tags: bool = True) -> str:
+        return parse(text, fields=FIELDS, amounts=AMOUNTS, tags=tags).problem
+
+    assert problem("web app=Shop moon=1") == "no field app: try tag=app:Shop"
+    assert problem('"cost center=7 8" web') == problem("cost") == ""
+    assert problem('app="a b"') == 'no field app: try "tag=app:a b"'
+    assert problem("Acount=pay") == "no field Acount: try account=pay"
+    assert problem("moon=1", tags=False).startswith("no field moon: there is account, cloud, id")
+    assert problem('web "db') == "a quote is open"
+    assert problem('app=shop "x') == "no field app: try tag=app:shop; a quote is open"
 
 
 def test_a_filter_fits_plain_rows() -> None:

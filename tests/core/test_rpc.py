@@ -25,6 +25,10 @@ async def refuse(peer: Peer, params: dict[str, Any]) -> Any:
     raise Refused("not tagged", next="ask the owner")
 
 
+async def stumble(peer: Peer, params: dict[str, Any]) -> Any:
+    return int("with a secret in it")
+
+
 async def burst(peer: Peer, params: dict[str, Any]) -> Any:
     raise RuntimeError("with a secret in it")
 
@@ -33,7 +37,7 @@ async def burst(peer: Peer, params: dict[str, Any]) -> Any:
 async def serving(tmp_path: Path) -> AsyncIterator[tuple[Path, Server, list[Peer]]]:
     left: list[Peer] = []
     path = tmp_path / "a.sock"
-    server = Server(path, {"echo": echo, "refuse": refuse, "burst": burst}, left.append)
+    server = Server(path, {"echo": echo, "refuse": refuse, "burst": burst, "stumble": stumble}, left.append)
     await server.open()
     try:
         yield path, server, left
@@ -62,6 +66,17 @@ async def test_a_fault_arrives_whole_and_an_accident_without_its_words(tmp_path:
         with pytest.raises(Fault, match="no such method"):
             await client.call("nonsense")
         await client.close()
+
+
+async def test_an_error_of_a_value_is_an_accident_too_and_is_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with serving(tmp_path) as (path, _, _):
+        client = await AgentClient.open(path)
+        with pytest.raises(Fault, match="an error inside the agent \\(ValueError\\)"):
+            await client.call("stumble")
+        await client.close()
+    assert [record.getMessage() for record in caplog.records if record.exc_info] == ["in a command"]
 
 
 async def test_the_socket_is_the_users_alone_and_goes_with_the_server(tmp_path: Path) -> None:
@@ -98,7 +113,7 @@ async def test_a_call_under_way_ends_when_the_agent_goes(tmp_path: Path) -> None
 async def test_garbage_is_answered_and_a_flood_is_cut_off(tmp_path: Path) -> None:
     async with serving(tmp_path) as (path, _, _):
         reader, writer = await asyncio.open_unix_connection(str(path))
-        for line in (b"not json\n", b"[]\n", b'{"id":1,"method":"echo","params":[]}\n'):
+        for line in (b"not json\n", b"[" * 100_000 + b"\n", b"[]\n", b'{"id":1,"method":"echo","params":[]}\n'):
             writer.write(line)
             answer = json.loads(await asyncio.wait_for(reader.readline(), 5))
             assert "error" in answer

@@ -146,6 +146,35 @@ def test_the_newest_practice_folders_are_kept(original: Path, tmp_path: Path) ->
     assert (target / "kept.txt").exists()
 
 
+def test_what_was_not_made_here_is_never_deleted(original: Path, tmp_path: Path) -> None:
+    into = tmp_path / "practice"
+    into.mkdir(mode=0o700)
+    for day in range(1, 6):
+        (into / f"IR-9-2020010{day}T000000Z" / "custody").mkdir(parents=True)
+    marked = into / "IR-9-20191231T000000Z"
+    marked.mkdir()
+    (marked / ".jumpbag-practice").symlink_to(original / "case.toml")  # no mark of ours
+    before = {path.name for path in into.iterdir()}
+    for hour in range(5):
+        tamper(original, into, now=NOW + timedelta(hours=hour))
+    left = {path.name for path in into.iterdir()}
+    assert before <= left and len(left - before) == KEPT
+
+
+def test_a_link_in_place_of_the_practice_folder_is_refused(original: Path, tmp_path: Path) -> None:
+    other = tmp_path / "cases"
+    other.mkdir()
+    other.chmod(0o755)
+    for day in range(1, 6):
+        (other / f"IR-9-2020010{day}T000000Z").mkdir()
+    (tmp_path / "practice").symlink_to(other)
+    before = snapshot(original)
+    with pytest.raises(Usage, match="symbolic link"):
+        tamper(original, tmp_path / "practice", now=NOW)
+    assert stat.S_IMODE(other.stat().st_mode) == 0o755 and len(list(other.iterdir())) == 5
+    assert snapshot(original) == before
+
+
 def test_it_can_be_abandoned_and_leaves_nothing(original: Path, tmp_path: Path) -> None:
     with pytest.raises(Abandoned):
         tamper(original, tmp_path / "practice", now=NOW, stop=lambda: True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import uuid
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ import pytest
 from app.case.readmodel import ReadModel
 from app.client.feed import Feed
 from app.client.proof import EventProof, event_proof
-from app.custody import Ledger, Signer
+from app.custody import Ledger, Signer, verify
 from app.custody.exercise import Abandoned
 from app.custody.log_file import System
 from app.model.view import EventRow
@@ -227,6 +228,61 @@ def test_a_forged_note_and_a_lost_one_are_seen(told_case: Told, signer: Signer) 
     note.unlink()
     found = told_case.proof(2).checkpoint
     assert found is not None and found.holds is False and "missing" in found.reason
+
+
+BROKEN: dict[str, tuple[dict[str, Any], str]] = {
+    "seq": ({"seq": 999}, "seq is 999 where 5 must stand"),
+    "log": ({"log": str(uuid.UUID(int=8))}, "log is not the id of this log"),
+    "an outcome without its intent": (
+        {"op": "evidence.verify", "phase": "result", "outcome": {"code": "ok", "error": None}, "item": "E-0001"},
+        "has no open intent of its corr",
+    ),
+    "a corr that was there": ({"corr": "c-2"}, "corr is that of an earlier event"),
+    "a second case.open": ({"op": "case.open"}, "a second case.open"),
+}
+
+
+@pytest.mark.parametrize("which", BROKEN)
+def test_whatever_the_verifier_names_is_not_ticked(forge: cases.Forge, which: str) -> None:
+    """Signed by the log key and well formed: wrong only beside the lines before it."""
+    changes, named = BROKEN[which]
+    forge.open()
+    forge.event("case.note", corr="c-2")
+    forge.event("case.note")
+    forge.event("case.note")
+    opened = json.loads(forge.lines[0])["b"]["params"]
+    op, phase = changes.get("op", "case.note"), changes.get("phase", "fact")
+    members = {name: value for name, value in changes.items() if name not in ("op", "phase")}
+    forge.event(op, phase, **members, **({"params": opened} if op == "case.open" else {}))
+    found = event_proof(forge.path, 5, None)
+    assert verify(forge.path, log_only=True).first_bad_line == 5
+    assert found.signed and found.linked and named in found.malformed and not found.holds
+    assert all(event_proof(forge.path, line, None).holds for line in range(1, 5))
+
+
+def test_a_line_behind_too_many_is_left_to_verify(forge: cases.Forge) -> None:
+    forge.open()
+    forge.event("case.note")
+    forge.event("case.note", seq=9)
+    found = event_proof(forge.path, 3, None, rules=2)
+    assert not found.ruled and found.malformed == ""
+    assert event_proof(forge.path, 2, None, rules=2).ruled
+
+
+@pytest.mark.parametrize("wrong", ["note_sha256", "root", "the note is gone"])
+def test_a_checkpoint_must_be_the_note_that_its_event_promises(forge: cases.Forge, wrong: str) -> None:
+    forge.open()
+    forge.event("case.note")
+    changes = {"note_sha256": "0" * 64} if wrong == "note_sha256" else {}
+    if wrong == "root":
+        changes = {"root": base64.b64encode(bytes(32)).decode()}
+    forge.checkpoint(**changes)
+    if wrong == "the note is gone":
+        (forge.path / "custody" / "checkpoints" / "2.note").unlink()
+    assert verify(forge.path, log_only=True).faults
+    covered, event = event_proof(forge.path, 2, None), event_proof(forge.path, 3, None)
+    assert covered.checkpoint is not None and covered.checkpoint.holds is False and not covered.holds
+    assert "2.note" in event.malformed and not event.holds
 
 
 def test_a_tail_that_was_cut_is_seen_by_the_note(told_case: Told) -> None:

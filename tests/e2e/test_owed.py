@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from app.clock import SystemClock, stamp
 from providers.emulators.range import Range, RangeThread
 from tests.e2e.cloud import Cloud
 from tests.e2e.conftest import NewCase
@@ -103,6 +104,31 @@ def test_what_could_not_be_taken_back_is_said_and_tried_again(field: Field, case
     until("nothing is loose", lambda: not loose(field, case))
     until("it is told", lambda: "Not taken" not in case.events("acquisition.finish")[-1]["summary"])
     assert case.run("cancel", acq).refused(3)["message"].endswith("is cancelled")
+    case.settled()
+    case.verified()
+
+
+def test_cancelled_after_its_approval_it_takes_back_and_nobody_approved_the_plan(
+    field: Field, new_case: NewCase
+) -> None:
+    field.cloud.well()
+    case = new_case(field.cloud, workers=1, approval_seconds=6)
+    field.cloud.faults(deny=["ec2:ModifySnapshotAttribute"])
+    acq = started(case)
+    ends = case.events("plan.approve")[0]["authority"]["valid_until"]
+    case.reached(acq, "failed", "interrupted")
+    assert len(loose(field, case)) == 1, "the transport copy"
+    until("the approval has ended", lambda: stamp(SystemClock().now()) > ends)
+    field.cloud.well()
+    case.run("cancel", acq).ok()
+    case.reached(acq, "cancelled")
+    assert loose(field, case) == []
+    assert len(case.events("plan.approve")) == 1
+    (cancel,) = case.events("acquisition.cancel")
+    assert cancel["authority"]["scope"] == f"{acq}: take back what is in force"
+    assert cancel["authority"]["valid_until"] > ends
+    (undone,) = case.events("snapshot.delete", phase="intent")
+    assert undone["authority"] == cancel["authority"] and undone["seq"] > cancel["seq"]
     case.settled()
     case.verified()
 

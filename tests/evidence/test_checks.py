@@ -13,6 +13,8 @@ import pytest
 from app.agent import recover
 from app.custody import verify
 from app.faults import Refused, Usage
+from screens.evidence.lines import check_lines, check_word
+from screens.present.look import UNICODE
 from tests.custody import bags
 from tests.evidence.sealed import Sealed, until
 
@@ -83,6 +85,32 @@ async def test_what_was_changed_since_the_seal_is_named(sealed: Sealed, what: st
     assert named in outcome["outcome"]["error"] and "digests" not in outcome
     assert sealed.sound()
     assert (await sealed.checked(Sealed.LOGS)).state == "ok"  # the others are judged by themselves
+
+
+async def test_a_file_that_is_not_of_the_seal_is_told_and_no_fault(sealed: Sealed) -> None:
+    bag = sealed.bag(Sealed.DISK)
+    (bag / "data" / "planted.tmp").write_text("evil evidence")
+    row = await sealed.checked(Sealed.DISK)
+    assert row.state == "ok" and row.reason is not None
+    assert row.reason.startswith("data/planted.tmp, ending in .tmp, stands in the bag and was neither sealed")
+    result = sealed.events(Sealed.DISK)[-1]
+    assert result["params"]["not_sealed"] == {"files": 1, "names": ["data/planted.tmp"]}
+    assert "But data/planted.tmp" in result["summary"] and len(result["digests"]) == 3
+    word, tone = check_word(row, sealed.clock.now(), UNICODE, when=False)
+    assert (word, tone) == (f"{UNICODE.warn} extra file", "need")
+    said = "".join(text for line in check_lines(row, sealed.clock.now(), 80, UNICODE) for text, _ in line)
+    assert "data/planted.tmp" in said
+    found = verify(sealed.path)
+    assert found.exit_code == 0 and any("data/planted.tmp" in warning for warning in found.warnings)
+    sealed.close()
+    sealed.open()
+    assert sealed.row(Sealed.DISK) == row  # the next agent says the same
+    for number in range(30):
+        (bag / os.fsdecode(b"\xff\x1b[31m%d.tmp" % number)).write_text("x")
+    row = await sealed.checked(Sealed.DISK)
+    assert row.state == "ok" and row.reason is not None and row.reason.startswith("31 files (")
+    assert row.reason.isprintable() and len(sealed.events(Sealed.DISK)[-1]["params"]["not_sealed"]["names"]) == 20
+    (bag / "data" / "planted.tmp").unlink()
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read everything")

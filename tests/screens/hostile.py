@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import sys
 from datetime import timedelta
 from pathlib import Path
@@ -12,8 +14,9 @@ import msgspec
 from app.case.readmodel import ReadModel
 from app.clock import stamp
 from app.faults import Refused
+from app.guided.load import Sources
 from app.model import Digest, Plan, PlanWarning
-from app.model.view import AgentFacts, CustodyFacts, EvidenceCheck, Scan
+from app.model.view import AgentFacts, CustodyFacts, EvidenceCheck, GuideRun, GuideStep, Scan
 from tests.screens.fakes import FixedClock, ScriptedCommands
 from tests.screens.sample_plan import instance_plan, plan
 from tests.screens.seed import NOW, accounts, acquisitions, facts, leases, resources, step_rows
@@ -142,7 +145,58 @@ def seed_hostile(path: Path) -> ReadModel:
         }
         model.event(line, body, msgspec.json.encode(body).decode())
     model.event(41, None, "{broken " + attack(0))
+    text = hostile_playbook(path.parent)
+    model.guide(
+        GuideRun(
+            id="G-0001",
+            playbook="hostile",
+            title=attack(0),
+            sha256=hashlib.sha256(text.encode()).hexdigest(),
+            examiner="ex-07",
+            started=stamp(NOW),
+            target=attack(3),
+            steps=(
+                GuideStep(id="one", state="by_hand", by=attack(1), at=stamp(NOW), note=attack(0) + attack(3)),
+                GuideStep(id="two"),
+                GuideStep(id=attack(2)),
+            ),
+        )
+    )
     return model
+
+
+def playbooks_of(folder: Path) -> Sources:
+    """Where the hostile playbook lies."""
+    return Sources((folder / "playbooks",))
+
+
+def hostile_playbook(folder: Path) -> str:
+    """A playbook with an attack in every text, written where :func:`playbooks_of` says, beside a faulty one."""
+
+    def quoted(number: int, room: int) -> str:
+        return json.dumps(attack(number)[:room]).replace("\x7f", "\\u007f")
+
+    lines = [
+        'id = "hostile"',
+        *(
+            f"{key} = {quoted(n, room)}"
+            for n, (key, room) in enumerate((("title", 40), ("summary", 200), ("when", 300)))
+        ),
+        f"order = [{quoted(0, 200)}]",
+    ]
+    for place, name in enumerate(("one", "two")):
+        lines += ["[[steps]]", f'id = "{name}"', 'done = "by_hand"']
+        lines += [
+            f"{key} = {quoted(place + n, 40)}"
+            for n, key in enumerate(("title", "text", "why", "dont", "record", "on"))
+        ]
+        lines.append('go = { place = "resources", command = "list.open" }')
+    text = "\n".join(lines) + "\n"
+    directory = folder / "playbooks"
+    directory.mkdir(exist_ok=True)
+    (directory / "hostile.toml").write_text(text, "utf-8")
+    (directory / "faulty.toml").write_text(f"{json.dumps(attack(0)[:40])} = 1\n", "utf-8")
+    return text
 
 
 def bad_plan(made: Plan) -> Plan:
@@ -195,7 +249,9 @@ def main() -> None:
     async def connect() -> ScriptedCommands:
         return commands
 
-    bench = Workbench(folder, folder / "case.sqlite", connect, "ex-07", clock=FixedClock())
+    bench = Workbench(
+        folder, folder / "case.sqlite", connect, "ex-07", clock=FixedClock(), sources=playbooks_of(folder)
+    )
     said = bench.run()
     if bench.fault_of_its_own is not None:
         raise bench.fault_of_its_own

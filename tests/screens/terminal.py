@@ -64,8 +64,11 @@ class Terminal:
                 return
 
     def send(self, keys: str) -> None:
+        self.send_bytes(keys.encode())
+
+    def send_bytes(self, data: bytes) -> None:
         self._mark = len(self.written)
-        os.write(self._master, keys.encode())
+        os.write(self._master, data)
 
     def resize(self, columns: int, lines: int) -> None:
         """The window has another size; the kernel tells the child."""

@@ -12,7 +12,7 @@ from app.client.filtering import parse
 from app.model import Acquisition
 from app.model.view import CustodyFacts, StepRow
 from screens.acquisition.screen import AcquisitionScreen
-from screens.present.acquisition_page import Approval, approval_of, outstanding, step_lines, summary
+from screens.present.acquisition_page import Approval, approval_of, outstanding, parts, step_lines
 from screens.present.acquisitions import FIELDS, matches, rows
 from screens.present.cells import cells
 from screens.present.look import ASCII, UNICODE
@@ -44,7 +44,8 @@ def text(lines: Any) -> str:
 
 
 def page(one: Acquisition, width: int = 100, **more: Any) -> str:
-    lines = summary(one, {}, NOW, width, UNICODE, **more)
+    found = parts(one, {}, NOW, width, UNICODE, **more)
+    lines = [line for part in found for line in part.lines]
     assert all(cells(line) <= width for line in lines)
     return text(lines)
 

@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from textual.widgets import Button, Input
 
-from app.faults import AgentGone, Fault, Refused
+from app.faults import AgentGone, Fault, Refused, Unavailable
 from app.model import Plan, PlanWarning
 from app.model.view import CaseFacts
 from screens.plan.batch import AT_ONCE, MOST, BatchScreen
@@ -25,6 +25,8 @@ from tests.screens.hostile import ATTACKS, RAW, bad_plan
 from tests.screens.sample_plan import instance_plan, plan
 from tests.screens.seed import GIB, PAYMENTS, WEB, arm, seed_armed
 
+APPROVE = ("right", "enter", "right", "enter")
+"""To Approve, and once more after all targets were listed."""
 SIZES = [(80, 24), (132, 40)]
 INSTANCE = BatchTarget("instance", f"aws:{PAYMENTS}:{WEB}", "web-01", "the instance is marked")
 
@@ -120,7 +122,7 @@ async def test_every_target_has_a_line_and_refused_ones_are_counted(desk: OpenDe
             "18 leases",
             "is not tagged Forensics=Enabled → ask its owner to tag it",
             "1 danger",
-            "concerns all 3",
+            "all 3: instance store",
             "clamped to 3,600 s",
         ):
             assert all(word in seen for word in words.split(" ")), words
@@ -202,7 +204,7 @@ async def test_approving_lists_every_target_and_starts_all(desk: OpenDesk, size:
         await d.type("SEC-981")
         await d.press("enter", "right", "enter")
         assert d.screen_name == "TypedConfirm"
-        await d.sees("19 plans are approved at once", "1 refused target is not part of it", "more below")
+        await d.sees("19 plans are approved at once", "1 refused, not part of it", "more below")
         await d.sees("[ Cancel ]", "[ Approve 19 ]", "Type DESTROY in capitals to go on")
         happens = d.app.screen.query_one(Happens)
         top = happens.region.y
@@ -231,14 +233,92 @@ async def test_approving_lists_every_target_and_starts_all(desk: OpenDesk, size:
         }
 
 
-async def test_what_only_collects_needs_no_word(desk: OpenDesk) -> None:
-    async with desk(commands=ScriptedCommands(plan=planned)) as d:
-        out = await open_batch(d, disks(2))
+@pytest.mark.parametrize("size", SIZES)
+async def test_what_only_collects_is_listed_before_it_starts_and_needs_no_word(
+    desk: OpenDesk, size: tuple[int, int]
+) -> None:
+    async with desk(size=size, commands=ScriptedCommands(plan=planned)) as d:
+        out = await open_batch(d, disks(3))
         await d.press("r", "enter")  # on Cancel
         assert out == [None] and d.commands.called("acquire.batch") == []
-        out = await open_batch(d, disks(2))
+        out = await open_batch(d, disks(3))
         await d.press("r", "right", "enter")
-        assert out == [("A-0011", "A-0012")]
+        assert d.screen_name == "TypedConfirm" and not d.app.screen.query("#word")
+        await d.sees("3 plans are approved at once", *(f"disk host-0{n} /dev/xvda" for n in (1, 2, 3)))
+        footer = d.lines[-1]
+        assert "Esc cancel" in footer and "route" not in footer and not d.app.screen.query_one(Happens).below
+        await d.press("S", "s", "enter")  # what is typed is nothing, and Enter is on Cancel
+        assert d.screen_name == "BatchScreen" and d.commands.called("acquire.batch") == []
+        await d.press("enter", "right", "enter")
+        assert out == [("A-0011", "A-0012", "A-0013")]
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_the_list_has_the_room(desk: OpenDesk, size: tuple[int, int]) -> None:
+    async with desk(size=size, commands=ScriptedCommands(plan=planned)) as d:
+        await open_batch(d, disks(30))
+        rows, said = d.app.screen.query_one("#targets"), d.app.screen.query_one("#plan")
+        both = rows.outer_size.height + said.outer_size.height
+        assert 3 * rows.outer_size.height >= 2 * both - 2
+        assert ":" in d.text and said.outer_size.height >= 4
+        await d.press("escape")
+        await open_batch(d, disks(2))
+        assert d.app.screen.query_one("#targets").outer_size.height == 5  # the rest is for what is said of all
+        assert d.app.screen.query_one("#plan").outer_size.height == both - 5
+
+
+async def test_what_was_refused_is_planned_again_and_the_rest_is_left(desk: OpenDesk) -> None:
+    tagged = False
+
+    def answer(params: dict[str, Any]) -> Any:
+        if params["target"] == disk(2).target and not tagged:
+            raise Refused("it is not tagged")
+        return planned(params)
+
+    async with desk(commands=ScriptedCommands(plan=answer)) as d:
+        await open_batch(d, disks(3))
+        assert "R plan again" in d.lines[-1]
+        tagged = True
+        await d.press("R")
+        await d.until(lambda: "refused" not in d.text)
+        assert [call["target"] for call in d.commands.called("plan")][3:] == [disk(2).target]
+        assert "R plan again" not in d.lines[-1]
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_where_no_target_has_a_plan_nothing_invites_to_approve(
+    desk: OpenDesk, size: tuple[int, int]
+) -> None:
+    async with desk(size=size, commands=ScriptedCommands(plan=Unavailable("no route to host"))) as d:
+        await open_batch(d, disks(2), armed=False)
+        await d.sees("2 not planned", "not planned: no route to host", "[ Cancel ]", "R plan again")
+        assert not [word for word in ("Approve", "Reason", "READ-ONLY:", "refused") if word in d.text]
+        await d.press("m")
+        await d.sees("nothing to approve here")
+        d.commands.answers["plan"] = planned
+        await d.press("R")
+        await d.sees("Reason for custody", "Approve 2", "READ-ONLY:")
+
+
+async def test_how_long_the_plans_take_is_seen(desk: OpenDesk) -> None:
+    hold = asyncio.Event()
+    commands = ScriptedCommands()
+    theirs = commands.call
+
+    async def call(method: str, params: dict[str, Any]) -> Any:
+        if method == "plan":
+            await hold.wait()
+        return await theirs(method, params)
+
+    async with desk(size=(80, 24), commands=commands) as d:
+        commands.call = call  # type: ignore[method-assign]
+        d.app.push_screen(BatchScreen(disks(3)))
+        await d.sees("planning 1 of 3, ")
+        d.clock.advance(14)
+        await d.sees("planning 1 of 3, 14 s, Esc leaves")
+        assert "[ Approve" not in d.text
+        hold.set()
+        await d.sees("[ Approve 3")
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -259,7 +339,7 @@ async def test_while_read_only_nothing_is_approved_and_nothing_is_lost(
         await d.sees("[ Approve 2: read-only, w arms ]")
         arm(d.model, 30)
         await d.until(lambda: d.app.armed)
-        await d.press("enter")
+        await d.press("enter", "right", "enter")
         assert out == [("A-0011", "A-0012")] and len(d.commands.called("plan")) == 4
 
 
@@ -267,7 +347,7 @@ async def test_a_window_that_ended_on_the_way_leaves_the_batch(desk: OpenDesk) -
     fault = Refused("the case is read-only", next="open a write window: w, or :arm")
     async with desk(commands=ScriptedCommands(plan=planned, acquire_batch=fault)) as d:
         out = await open_batch(d, disks(2))
-        await d.press("r", "right", "enter")
+        await d.press("r", *APPROVE)
         await d.sees("the case is read-only", "DIRECT", "[ Approve 2 ]")
         assert out == [] and len(d.commands.called("plan")) == 4
 
@@ -280,12 +360,12 @@ async def test_a_plan_that_changed_is_planned_again_and_named(desk: OpenDesk) ->
 
     async with desk(commands=ScriptedCommands(plan=planned, acquire_batch=answer)) as d:
         out = await open_batch(d, disks(3))
-        await d.press("r", "right", "enter")
+        await d.press("r", *APPROVE)
         await d.sees("Nothing was started", f"the plan of {volume(2)} has changed")
         await d.sees("Planned again: host-02 /dev/xvda.")
         asked = [call["target"] for call in d.commands.called("plan")]
         assert asked[6:] == [disk(2).target] and out == []
-        await d.press("right", "enter")
+        await d.press(*APPROVE)
         assert out == [("A-1", "A-1", "A-1")]
 
 
@@ -293,7 +373,7 @@ async def test_a_change_without_a_name_plans_all_again(desk: OpenDesk) -> None:
     fault = Refused("a plan has changed since it was shown", next="read the new plans")
     async with desk(commands=ScriptedCommands(plan=planned, acquire_batch=fault)) as d:
         await open_batch(d, disks(3))
-        await d.press("r", "right", "enter")
+        await d.press("r", *APPROVE)
         await d.sees("Planned again")
         assert len(d.commands.called("plan")) == 9
 
@@ -307,7 +387,7 @@ async def test_those_refused_at_the_start_are_listed_and_the_others_kept(
     answer = {"started": started, "refused": [refused]}
     async with desk(size=size, commands=ScriptedCommands(plan=planned, acquire_batch=answer)) as d:
         out = await open_batch(d, disks(3))
-        await d.press("r", "right", "enter")
+        await d.press("r", *APPROVE)
         await d.sees("2 of 3 started, 1 refused", "started as A-0001", "started as A-0003", "refused: another")
         await d.sees("[ Close ]", "2 started")
         assert approve(d).disabled and out == []
@@ -321,14 +401,14 @@ async def test_those_refused_at_the_start_are_listed_and_the_others_kept(
 async def test_without_an_answer_nothing_is_claimed(desk: OpenDesk, fault: Fault) -> None:
     async with desk(commands=ScriptedCommands(plan=planned, acquire_batch=fault)) as d:
         await open_batch(d, disks(2))
-        await d.press("r", "right", "enter")
+        await d.press("r", *APPROVE)
         await d.sees("Whether anything was started is not known", "Look at the acquisitions")
 
 
 async def test_an_answer_that_cannot_be_read_claims_nothing(desk: OpenDesk) -> None:
     async with desk(commands=ScriptedCommands(plan=planned, acquire_batch={"started": [7]})) as d:
         await open_batch(d, disks(2))
-        await d.press("r", "right", "enter")
+        await d.press("r", *APPROVE)
         await d.sees("Whether anything was started is not known", "cannot be read by this version")
 
 
@@ -362,9 +442,8 @@ async def test_dangers_say_whom_they_concern(desk: OpenDesk) -> None:
 
     async with desk(commands=ScriptedCommands(plan=answer)) as d:
         await open_batch(d, disks(3))
-        lines = [line.strip(" │") for line in d.lines]
-        assert lines[lines.index("▲ it may end any time") + 1] == "concerns host-02 /dev/xvda"
-        assert "concerns host-01 /dev/xvda and host-03 /dev/xvda" in d.text
+        await d.sees("▲ host-02 /dev/xvda: it may end any time", "▲ host-01 /dev/xvda and host-03 /dev/xvda: ")
+        assert d.text.count("host-02 /dev/xvda: ") == 1  # all of its warnings stand together
 
 
 async def test_room_is_measured_against_the_sum(desk: OpenDesk, tmp_path: Path) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import base64
+import os
 import re
+import stat
 import sys
 from pathlib import Path
 
@@ -65,15 +67,29 @@ async def test_a_file_that_cannot_be_written_is_said(desk: OpenDesk) -> None:
         assert d.app.clipboard == DIGEST
 
 
-async def test_a_link_in_its_place_is_not_followed(desk: OpenDesk, tmp_path: Path) -> None:
-    other = tmp_path / "other.txt"
+@pytest.mark.parametrize("kind", ["link", "hard link", "fifo", "file that all may read"])
+async def test_what_stands_in_its_place_is_replaced_and_never_opened(
+    desk: OpenDesk, tmp_path: Path, kind: str
+) -> None:
+    other, place = tmp_path / "other.txt", clipboard.saved_in()
     other.write_text("mine")
-    clipboard.saved_in().parent.mkdir(parents=True)
-    clipboard.saved_in().symlink_to(other)
+    place.parent.mkdir(parents=True)
+    if kind == "link":
+        place.symlink_to(other)
+    elif kind == "hard link":
+        place.hardlink_to(other)
+    elif kind == "fifo":
+        os.mkfifo(place)
+    else:
+        place.write_text("before")
+        place.chmod(0o644)
     async with desk() as d:
         await copied(d, DIGEST)
-        assert "It could not be saved" in d.text
-    assert other.read_text() == "mine"
+        assert "It could not be saved" not in d.text
+    about = place.lstat()
+    assert stat.S_ISREG(about.st_mode) and stat.S_IMODE(about.st_mode) == 0o600 and about.st_nlink == 1
+    assert place.read_text() == DIGEST + "\n" and other.read_text() == "mine"
+    assert [path.name for path in place.parent.iterdir() if path.suffix == ".tmp"] == []
 
 
 async def test_tmux_is_told_how(desk: OpenDesk, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 
 import msgspec
 import pytest
 
+from app.clock import stamp_us
 from app.faults import Refused
-from app.guided.load import Sources, load
+from app.guided.load import Library, Sources, load
 from screens.command.catalogue import DEFAULT
+from screens.command.registry import Registry
 from screens.guided.rail import GuideRail
 from screens.present.look import ASCII
 from screens.workbench.accounts import AccountsPane
 from tests.screens.conftest import Desk, OpenDesk
 from tests.screens.guided import INSTANCE, ME, OTHER, Office
-from tests.screens.seed import PAYMENTS, WEB, XVDA
+from tests.screens.seed import NOW, PAYMENTS, WEB, XVDA
 
 WEB_01 = f"aws:{PAYMENTS}:{WEB}"
 
@@ -31,11 +34,25 @@ def seen(office: Office) -> list[tuple[str, str]]:
     return [(one["step"], one["state"]) for one in office.commands.called("playbook.step")]
 
 
+def arm(d: Desk) -> None:
+    """The agent says that the write window is open."""
+    until = stamp_us(NOW + timedelta(minutes=5))
+    d.model.fact("agent", msgspec.structs.replace(d.app.snapshot.agent, armed_until=until, armed_by=ME))
+
+
+def with_step(folder: Path, *lines: str) -> Path:
+    """The folder, with a playbook ``mine`` of one step with these lines."""
+    text = () if any(line.startswith("text") for line in lines) else ('text = "t"',)
+    step = "\n".join(["[[steps]]", 'id = "s0"', 'title = "Step 0"', 'why = "w"', *text, *lines])
+    (folder / "mine.toml").write_text(f'id = "mine"\ntitle = "Mine"\nsummary = "s"\nwhen = "w"\n{step}\n', "utf-8")
+    return folder
+
+
 # -- the playbooks themselves -----------------------------------------------------------------------------
 
 
 def test_every_key_that_a_playbook_names_is_in_the_catalogue() -> None:
-    known = {command.id: command.writes for command in DEFAULT.commands}
+    known = {command.id: command.starts for command in DEFAULT.commands}
     library = load([], known)
     assert library.faulty == ()
     for edition in library.editions.values():
@@ -53,7 +70,7 @@ async def test_t_lists_playbooks_and_enter_begins_one(desk: OpenDesk) -> None:
     office = Office()
     async with desk(fill=office.fill, commands=office.commands) as d:
         await d.press("t")
-        await d.sees("Compromised EC2 instance", "9 steps", "Default-key encrypted disk", "Preserve now")
+        await d.sees("Compromised EC2 instance", "10 steps", "Default-key encrypted disk", "Preserve now")
         await d.sees("met: The account of the instance can be read", "yours to judge: You may say who decides")
         await d.press("enter")
         await follow(d, "Guided: Compromised EC2 instance", "1 Write down the alert")
@@ -100,7 +117,7 @@ async def test_i_shows_a_playbook_before_it_is_begun(desk: OpenDesk) -> None:
 async def test_the_rail_stands_where_the_accounts_do(desk: OpenDesk) -> None:
     office = Office().with_run(INSTANCE, "by_hand", "done")
     async with desk(fill=office.fill, commands=office.commands) as d:
-        await follow(d, "2 of 9 behind you", "3 Read before you touch", "Not:", "Why:", "Next:")
+        await follow(d, "2 of 10 behind you", "3 Read before you touch", "Not:", "Why:", "Next:")
         rail, accounts = d.app.screen.query_one(GuideRail), d.app.screen.query_one(AccountsPane)
 
         def shown() -> tuple[bool, bool]:
@@ -110,7 +127,7 @@ async def test_the_rail_stands_where_the_accounts_do(desk: OpenDesk) -> None:
         assert d.app.workbench.current.number == 2
         await d.press("1")
         assert shown() == (False, True) and accounts.has_focus_within
-        await d.sees("3/9 Read before you touch")
+        await d.sees("3/10 Read before you touch")
         await d.press("3")
         assert shown() == (True, False)
 
@@ -118,7 +135,7 @@ async def test_the_rail_stands_where_the_accounts_do(desk: OpenDesk) -> None:
 async def test_the_next_key_is_in_reverse_video(desk: OpenDesk) -> None:
     office = Office().with_run(INSTANCE, "by_hand")
     async with desk(fill=office.fill, commands=office.commands) as d:
-        await follow(d, "2 Find the instance", "on the instance of the alert")
+        await follow(d, "2 Find the instance", "on the alert's instance")
         rail = d.app.screen.query_one(GuideRail)
         marked = [
             segment.text
@@ -134,7 +151,7 @@ async def test_the_next_key_is_in_reverse_video(desk: OpenDesk) -> None:
 async def test_one_pane_has_a_strip(desk: OpenDesk) -> None:
     office = Office().with_run(INSTANCE, "by_hand", "done")
     async with desk(size=(80, 24), fill=office.fill, commands=office.commands) as d:
-        await follow(d, "3/9 Read before you touch", "i whole step", "On its page look at", "Not: Do not stop")
+        await follow(d, "3/10 Read before you touch", "i whole step", "On its page look at", "Not: Do not stop")
         assert all(len(line) <= 80 for line in d.lines)
         assert not d.app.screen.query_one(GuideRail).display
 
@@ -144,7 +161,7 @@ async def test_zoomed_panes_have_the_strip_too(desk: OpenDesk) -> None:
     async with desk(fill=office.fill, commands=office.commands) as d:
         await follow(d, "Guided: Compromised EC2 instance")
         await d.press("z")
-        await d.sees("3/9 Read before you touch")
+        await d.sees("3/10 Read before you touch")
         assert "Guided:" not in d.text
 
 
@@ -153,14 +170,31 @@ async def test_i_shows_the_whole_step_and_what_was_done(desk: OpenDesk) -> None:
     async with desk(fill=office.fill, commands=office.commands) as d:
         await follow(d, "3 Read before you touch")
         await d.press("i")
-        await d.sees("3 of 9: Read before you touch", "counts when   an examiner records it", "off meanwhile")
-        await d.sees("so far", "seen by the screens", "by hand", "note 1")
+        await d.sees("3 of 10: Read before you touch", "counts when   an examiner records it")
+        await d.sees("so far", "reported by the screens", "by hand", "note 1")
 
 
 async def test_a_changed_text_is_said(desk: OpenDesk) -> None:
     office = Office().with_run(INSTANCE, sha256="0" * 64)
     async with desk(fill=office.fill, commands=office.commands) as d:
-        await follow(d, "the playbook was changed since")
+        await follow(d, "its file changed since this run", "1 Write down the alert")
+        await d.press("n")
+        await d.type("told")
+        await d.press("enter")
+        await follow(d, "2 Find the instance", "Next:  Enter  then  n ")
+        sha256 = office.library.get(INSTANCE).sha256
+        assert office.commands.called("playbook.step")[0]["sha256"] == sha256, "the text that was read"
+        d.put_cursor_on(WEB)
+        await d.press("enter", "escape")
+        assert seen(office) == [("alert", "by_hand")], "nothing is judged by another text"
+        await d.press("i")
+        await d.sees("counts when   an examiner records it", "seen to be done")
+
+
+async def test_the_strip_says_that_a_text_was_changed(desk: OpenDesk) -> None:
+    office = Office().with_run(INSTANCE, sha256="0" * 64)
+    async with desk(size=(80, 24), fill=office.fill, commands=office.commands) as d:
+        await follow(d, "1/10 Write down the alert", "its file changed since this run began")
 
 
 async def test_a_run_without_its_playbook_shows_ids(desk: OpenDesk) -> None:
@@ -184,7 +218,13 @@ async def test_n_records_what_was_done_by_hand(desk: OpenDesk) -> None:
         await d.sees("A few words are needed")
         await d.type("GuardDuty 42, told J. at 13:58Z")
         await d.press("enter")
-        order = {"run": "G-0001", "step": "alert", "state": "by_hand", "note": "GuardDuty 42, told J. at 13:58Z"}
+        order = {
+            "run": "G-0001",
+            "step": "alert",
+            "state": "by_hand",
+            "note": "GuardDuty 42, told J. at 13:58Z",
+            "sha256": office.runs["G-0001"].sha256,
+        }
         assert office.commands.called("playbook.step") == [order]
         await follow(d, "2 Find the instance", "by hand")
 
@@ -274,6 +314,64 @@ async def test_t_names_what_the_run_is_about(desk: OpenDesk) -> None:
         assert office.commands.called("playbook.target") == [{"run": "G-0001", "target": WEB_01}]
 
 
+async def test_what_the_record_contradicts_is_claimed_again_later(desk: OpenDesk, tmp_path: Path) -> None:
+    office = Office(directory=with_step(tmp_path, 'done = "accounts_seen"'))
+    office.commands.answers["playbook_step"] = Refused("step s0 is not done", next="do it")
+    office.with_run("mine")
+    async with desk(fill=office.fill, commands=office.commands, sources=Sources((tmp_path,))) as d:
+        await d.sees("step s0 is not done")
+        d.app.follower.case_changed()
+        assert len(seen(office)) == 1
+        office.commands.answers["playbook_step"] = office.step
+        d.clock.advance(10.0)
+        d.app.follower.case_changed()
+        await follow(d, "finished")
+        assert len(seen(office)) == 2
+
+
+async def test_b_is_about_the_run_that_is_followed(desk: OpenDesk) -> None:
+    office = Office().with_run("preserve-now", "by_hand", "done")
+    office.with_run(INSTANCE, ident="G-0002")
+    async with desk(fill=office.fill, commands=office.commands) as d:
+        await follow(d, "1 Write down the alert")
+        await d.press("B")
+        await d.sees("No step of G-0002 is recorded yet")
+
+
+async def test_texts_name_the_keys_in_force(desk: OpenDesk, tmp_path: Path) -> None:
+    text = 'text = "Press {key:resources.acquire}, then {key:tamper}."\ndont = "No {key:page.back}."'
+    office = Office(directory=with_step(tmp_path, 'done = "by_hand"', text))
+    office.with_run("mine")
+    registry = Registry(DEFAULT.commands, {"resources.acquire": "f5"})
+    sources = Sources((tmp_path,))
+    async with desk(fill=office.fill, commands=office.commands, sources=sources, registry=registry) as d:
+        await follow(d, "Press F5, then :tamper.", "No Esc.")
+
+
+async def test_playbooks_that_cannot_be_read_end_nothing(desk: OpenDesk, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fails(*_: object) -> Library:
+        raise ValueError("not foreseen")
+
+    monkeypatch.setattr("screens.guided.follow.load", fails)
+    office = Office().with_run(INSTANCE)
+    async with desk(fill=office.fill, commands=office.commands) as d:
+        await d.sees("The playbooks cannot be read (ValueError)", "its playbook is not at hand")
+        await d.press("t", "G")
+        await d.sees("refused", "the playbooks cannot be read")
+        assert d.app.is_running
+
+
+async def test_a_note_that_shows_nothing_is_none(desk: OpenDesk) -> None:
+    office = Office().with_run(INSTANCE)
+    async with desk(fill=office.fill, commands=office.commands) as d:
+        await follow(d, "1 Write down the alert")
+        await d.press("n")
+        await d.type("\u2060\u00ad")
+        await d.press("enter")
+        await d.sees("A few words are needed")
+        assert seen(office) == []
+
+
 async def test_a_refusal_of_the_agent_is_said_once(desk: OpenDesk) -> None:
     office = Office(playbook_step=Refused("G-0001 is followed by ex-09", next="take it over first"))
     office.with_run(INSTANCE, "by_hand")
@@ -286,26 +384,87 @@ async def test_a_refusal_of_the_agent_is_said_once(desk: OpenDesk) -> None:
         assert len(seen(office)) == 1
 
 
+# -- where one is -------------------------------------------------------------------------------------------
+
+
+async def test_the_next_key_is_for_the_screen_that_one_is_on(desk: OpenDesk) -> None:
+    office = Office().with_run("default-key-disk", "done", "done")
+    office.with_run("default-key-disk", "done", "done", target=f"aws:{PAYMENTS}:{XVDA}")
+    async with desk(size=(80, 24), fill=office.fill, commands=office.commands) as d:
+        await follow(d, "3/6 Approve what is shared", "Next:  a  plan it again")
+        d.put_cursor_on(XVDA)
+        await d.press("a")
+        await d.sees("Next:  w  the case is read-only")
+        arm(d)
+        await d.sees("[ Approve ], then Enter")
+        office.put(office.made("default-key-disk", "done", "done", "done"))
+        await d.sees("4/6 Wait until all", "Next:  3  then  Enter ")
+        await d.press("escape", "3", "enter")
+        await d.sees("4/6 Wait until all", "Next:  wait here for its end")
+        office.put(office.made("default-key-disk", "done", "done", "done", "done", "by_hand"))
+        await d.sees("6/6 Read the evidence", "Next:  E  then  v ")
+
+
+async def test_a_plan_of_something_else_is_said_once(desk: OpenDesk) -> None:
+    office = Office().with_run(INSTANCE, "by_hand", "done", target=WEB_01)
+    async with desk(fill=office.fill, commands=office.commands) as d:
+        await follow(d, "3 Read before you touch", "About: ")
+        d.put_cursor_on(WEB)
+        await d.press("2", "enter", "escape")
+        await d.sees("About: web-01")
+        d.put_cursor_on("vol-0001d2c3b4a596877")  # of api-01
+        await d.press("a")
+        await d.sees("This plan is of api-01 /dev/xvda", "is about web-01", "changes that")
+
+
+async def test_only_a_disk_under_the_default_key_is_what_that_playbook_is_about(desk: OpenDesk) -> None:
+    office = Office().with_run("default-key-disk")
+    async with desk(fill=office.fill, commands=office.commands) as d:
+        await follow(d, "1 Find the disk")
+        await d.press("2")
+        d.put_cursor_on("vol-0001d2c3b4a596877")  # under a customer key
+        await d.press("enter", "escape")
+        assert seen(office) == []
+        d.put_cursor_on(XVDA)
+        await d.press("enter")
+        await d.until(lambda: seen(office))
+
+
 # -- what a step holds back -------------------------------------------------------------------------------
 
 
-async def test_a_held_command_says_why_and_the_rail_can_be_hidden(desk: OpenDesk) -> None:
-    office = Office().with_run(INSTANCE, "by_hand", "done")
-    async with desk(fill=office.fill, commands=office.commands) as d:
-        await follow(d, "3 Read before you touch")
-        await d.press("S")
-        await d.sees("Stop agent is off during step 3 of G-0001", "N skips the step")
+async def test_a_held_command_says_why_and_the_rail_can_be_hidden(desk: OpenDesk, tmp_path: Path) -> None:
+    office = Office(directory=with_step(tmp_path, 'done = "by_hand"\nholds = ["resources.acquire"]'))
+    office.with_run("mine")
+    async with desk(fill=office.fill, commands=office.commands, sources=Sources((tmp_path,))) as d:
+        await follow(d, "1 Step 0")
+        await d.press("2")
+        d.put_cursor_on(XVDA)
+        await d.press("a")
+        await d.sees("Acquire is off during step 1", "N skips")
         assert d.screen_name == "WorkbenchScreen"
         await d.press("colon")
-        await d.type("stop-agent")
+        await d.type("acquire")
         await d.press("enter")
-        assert d.screen_name == "WorkbenchScreen" and office.commands.called("stop") == []
-        await d.press("t")
+        assert d.screen_name == "WorkbenchScreen" and office.commands.called("plan") == []
+        await d.press("i")
+        await d.sees("off meanwhile acquire")
+        await d.press("escape", "t")
         await d.sees("shown now", "hide the rail")
         await d.press("enter")
         await d.sees("1 Accounts")
-        await d.press("S")
-        assert d.screen_name == "TypedConfirm"
+        await d.press("a")
+        await d.until(lambda: d.screen_name == "PlanScreen")
+
+
+async def test_closing_the_write_window_is_never_held(desk: OpenDesk, tmp_path: Path) -> None:
+    office = Office(directory=with_step(tmp_path, 'done = "by_hand"\nholds = ["arm"]'))
+    office.with_run("mine")
+    async with desk(fill=office.fill, commands=office.commands, sources=Sources((tmp_path,))) as d:
+        await follow(d, "1 Step 0")
+        assert d.app.held("arm")
+        arm(d)
+        await d.until(lambda: not d.app.held("arm"))
 
 
 # -- other examiners --------------------------------------------------------------------------------------
@@ -320,7 +479,7 @@ async def test_a_second_examiner_takes_over_after_a_question(desk: OpenDesk) -> 
         await d.press("t")
         await d.sees("followed by ex-09", "Take over with Enter")
         await d.press("enter")
-        await d.sees("Take over G-0001", "1 of 9 steps are recorded, so far by ex-09")
+        await d.sees("Take over G-0001", "1 of 10 steps are recorded, so far by ex-09")
         await d.press("escape")
         assert office.commands.called("playbook.takeover") == []
         await d.press("enter")
@@ -345,9 +504,9 @@ async def test_the_record_of_a_finished_run(desk: OpenDesk) -> None:
     office = Office().with_run("preserve-now", *states)
     async with desk(size=(132, 50), fill=office.fill, commands=office.commands) as d:
         await d.press("t", "G")
-        await d.sees("7 of 7 done")
+        await d.sees("ended: 6 done, 1 skipped")
         await d.press("enter")
-        await d.sees("7 of 7 steps", "3 Lock what stays", "by hand · ex-07", "note 3", "skipped")
+        await d.sees("ended: 6 done, 1 skipped", "3 Lock what stays", "by hand · ex-07", "note 3", "skipped")
 
 
 # -- the offer --------------------------------------------------------------------------------------------

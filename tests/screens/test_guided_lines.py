@@ -9,6 +9,7 @@ import msgspec
 import pytest
 
 from app.guided.load import Sources, load
+from app.guided.playbook import blank
 from app.model.view import GuideRun
 from screens.guided.lines import NextKey, Shown, playbook_page, rail, run_page, step_page, strip
 from screens.present.cells import Line, cells
@@ -48,18 +49,35 @@ def test_the_rail_has_the_present_step_and_its_key_at_any_size(playbook: str) ->
 
 @pytest.mark.parametrize("width", [60, 80, 99, 132])
 def test_the_strip_fits_and_keeps_the_key(width: int) -> None:
-    for place in range(9):
+    for place in range(10):
         for rows in (1, 3):
             lines = strip(shown_at(INSTANCE, place), width, rows, UNICODE, "i")
             assert len(lines) <= rows and all(cells(line) == width for line in lines)
-            assert f"{place + 1}/9" in text_of(lines[:1])
+            assert f"{place + 1}/10" in text_of(lines[:1])
     assert "Next:" in text_of(strip(shown_at(INSTANCE, 2), 80, 1, UNICODE, "i"))
 
 
 def test_a_finished_run_says_so() -> None:
-    shown = shown_at(INSTANCE, 9)
+    shown = shown_at(INSTANCE, 10)
     assert "finished" in text_of(rail(shown, 36, 20, UNICODE, "i"))
     assert "finished" in text_of(strip(shown, 80, 3, UNICODE, "i"))
+
+
+def test_a_run_of_which_steps_were_skipped_is_no_tick() -> None:
+    office = Office()
+    run = office.made("preserve-now", "done", *["skipped"] * 6)
+    shown = Shown(run, office.library.get("preserve-now"), NEXT, "web-01")
+    for lines in (
+        rail(shown, 36, 20, UNICODE, "i"),
+        strip(shown, 80, 3, UNICODE, "i"),
+        run_page(shown, 80, UNICODE),
+    ):
+        assert "ended: 1 done, 6 skipped" in text_of(lines) and "finished" not in text_of(lines)
+    assert text_of(rail(shown, 36, 20, UNICODE, "i")).count(UNICODE.done) == 1, "the step that was done"
+    behind = rail(
+        Shown(office.made("preserve-now", "done", "skipped", "done"), shown.edition, NEXT), 36, 12, UNICODE, "i"
+    )
+    assert "3 of 7 behind you, 1 skipped" in text_of(behind)
 
 
 def test_pages_fit_every_width() -> None:
@@ -76,7 +94,7 @@ def test_pages_fit_every_width() -> None:
 
 # -- texts from outside -----------------------------------------------------------------------------------
 
-SHORT = [attack[:40] for attack in ATTACKS if attack[:40].strip()]
+SHORT = [attack[:40] for attack in ATTACKS if not blank(attack[:40])]
 
 
 def hostile_playbook(ident: str) -> str:

@@ -12,7 +12,7 @@ import pytest
 from screens.present.look import ASCII
 from screens.widgets.plain_input import PlainInput
 from tests.screens.conftest import Desk, OpenDesk
-from tests.screens.hostile import RAW, hostile_commands, seed_hostile
+from tests.screens.hostile import RAW, hostile_commands, playbooks_of, seed_hostile
 from tests.screens.terminal import CSI, Terminal
 
 ALLOWED_CONTROLS = frozenset("\n\r")
@@ -78,6 +78,23 @@ def test_no_control_byte_reaches_the_terminal_on_any_screen(terminal: Terminal, 
         "G",
         "-",
         "-",
+        "i",
+        "-",
+        "t",
+        "j",
+        "\r",
+        "-",
+        "\x10",
+        "PWNED",
+        "\x1b",
+        ":",
+        "res account=",
+        "\x1b",
+        "4",
+        "/",
+        "op=",
+        "\r",
+        "-",
         "1",
         "\x1b[B\x1b[B\r",
         "2",
@@ -136,6 +153,12 @@ async def everywhere(d: Desk) -> list[str]:
         ["pagedown"],
         ["escape", "escape", "3", "enter"],
         ["tab", "G"],
+        ["escape", "i"],
+        ["escape", "t"],
+        ["j", "j"],
+        ["escape", "colon"],
+        ["escape", "ctrl+p"],
+        ["escape"],
     ):
         await d.press(*keys)
         seen.append(d.text)
@@ -143,21 +166,27 @@ async def everywhere(d: Desk) -> list[str]:
 
 
 @pytest.mark.parametrize("size", [(80, 24), (132, 40), (200, 50)])
-async def test_hostile_names_break_no_layout(desk: OpenDesk, size: tuple[int, int]) -> None:
-    async with desk(size=size, fill=seed_hostile, commands=hostile_commands()) as d:
-        for text in await everywhere(d):
+async def test_hostile_names_break_no_layout(desk: OpenDesk, tmp_path: Path, size: tuple[int, int]) -> None:
+    async with desk(
+        size=size, fill=seed_hostile, sources=playbooks_of(tmp_path), commands=hostile_commands()
+    ) as d:
+        texts = await everywhere(d)
+        assert any("G-0001" in text for text in texts) and any("faulty.toml" in text for text in texts)
+        for text in texts:
             assert not any(raw in text for raw in RAW)
             assert all(line.isprintable() for line in text.split("\n"))
 
 
-async def test_plain_ascii_means_plain_ascii(desk: OpenDesk) -> None:
-    async with desk(fill=seed_hostile, commands=hostile_commands(), look=ASCII) as d:
+async def test_plain_ascii_means_plain_ascii(desk: OpenDesk, tmp_path: Path) -> None:
+    async with desk(
+        fill=seed_hostile, sources=playbooks_of(tmp_path), commands=hostile_commands(), look=ASCII
+    ) as d:
         for text in await everywhere(d):
             assert text.isascii(), [char for char in text if not char.isascii()]
 
 
-async def test_a_name_that_is_markup_cannot_be_clicked(desk: OpenDesk) -> None:
-    async with desk(fill=seed_hostile, commands=hostile_commands()) as d:
+async def test_a_name_that_is_markup_cannot_be_clicked(desk: OpenDesk, tmp_path: Path) -> None:
+    async with desk(fill=seed_hostile, sources=playbooks_of(tmp_path), commands=hostile_commands()) as d:
         lines = d.lines
         for y, line in enumerate(lines):
             for found in re.finditer(r"press me|@click", line):

@@ -9,7 +9,7 @@ import pytest
 from rich.cells import cell_len
 
 from app.model import EvidenceItem
-from screens.present.acquisition_page import step_lines, summary
+from screens.present.acquisition_page import parts, step_lines
 from screens.present.acquisitions import rows
 from screens.present.cells import cells
 from screens.present.look import UNICODE
@@ -31,7 +31,8 @@ def row(width: int, **more: Any) -> list[str]:
 
 
 def page(width: int = 100, sealed: list[EvidenceItem] | None = None, **more: Any) -> str:
-    lines = summary(acquisition(**more), {}, NOW, width, UNICODE, items() if sealed is None else sealed)
+    found = parts(acquisition(**more), {}, NOW, width, UNICODE, items() if sealed is None else sealed)
+    lines = [line for part in found for line in part.lines]
     assert all(cells(line) <= width for line in lines)
     return "\n".join("".join(piece for piece, _ in line) for line in lines)
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import msgspec
 import pytest
 from textual.widgets import Button, Input
 
-from app.faults import Denied, Refused
+from app.faults import AgentGone, Denied, Fault, Refused, Unavailable
 from screens.plan.screen import PlanScreen
 from screens.widgets.page_lines import PageLines
+from screens.widgets.typed_confirm import Happens, Question, TypedConfirm
 from screens.workbench.screen import WorkbenchScreen
 from tests.screens.conftest import Desk, OpenDesk
 from tests.screens.fakes import ScriptedCommands
@@ -188,6 +190,125 @@ async def test_a_refused_start_is_shown_in_place(desk: OpenDesk) -> None:
 
 
 @pytest.mark.parametrize("size", [(80, 24), (132, 40)])
+async def test_a_key_leads_to_the_reason_and_tab_from_it_to_the_buttons(
+    desk: OpenDesk, size: tuple[int, int]
+) -> None:
+    async with desk(size=size) as d:
+        await open_plan(d)
+        await d.sees("Reason for custody (m): ticket", "m reason")
+        order = []
+        await d.press("m")
+        for _ in range(4):
+            assert d.app.focused is not None
+            order.append(d.app.focused.id)
+            await d.press("tab")
+        assert order == ["reason", "cancel", "approve", "reason"]
+        await d.press("shift+tab", "S", "E", "C", "minus", "1", "m", "enter")
+        assert d.screen_name == "PlanScreen" and d.app.focused is d.app.screen.query_one("#cancel")
+        assert d.app.screen.query_one("#reason", Input).value == "SEC-1m"
+
+
+@pytest.mark.parametrize("armed", [True, False])
+async def test_a_refusal_offers_nothing_to_approve_but_another_try(desk: OpenDesk, armed: bool) -> None:
+    fault = Refused(f"{XVDA} is not tagged", next="have the tag set, then plan again")
+    async with desk(size=(80, 24), commands=ScriptedCommands(plan=fault)) as d:
+        await open_plan(d, armed=armed)
+        await d.sees("refused", "R plans again", "R plan again", "[ Cancel ]")
+        gone = (
+            "Approve",
+            "Reason for custody",
+            "READ-ONLY:",
+            "another route",
+            "another lock",
+            "r route",
+            "policies",
+        )
+        assert not [word for word in gone if word in d.text]
+        await d.press("P")
+        await d.sees("There is no plan, so")
+        await d.press("m")
+        await d.sees("nothing to approve here")
+        await d.press("l")  # now a lock may be what stands in the way
+        await d.sees("R plans again · l with another lock")
+        del d.commands.answers["plan"]
+        await d.press("R")
+        await d.sees("Reason for custody", "lock 7 days", "Approve")
+        assert [call["lock_days"] for call in d.commands.called("plan")] == [0, 7, 7]
+
+
+async def test_another_route_is_offered_where_the_route_is_refused(desk: OpenDesk) -> None:
+    fault = Refused("route direct cannot work: the key is in another account")
+    async with desk(commands=ScriptedCommands(plan=fault)) as d:
+        await open_plan(d)
+        await d.sees("R plans again · r with another route", "r route")
+
+
+async def test_a_cloud_that_does_not_answer_refuses_nothing(desk: OpenDesk) -> None:
+    fault = Unavailable("ec2:DescribeVolumes: no route to host", next="plan again")
+    async with desk(commands=ScriptedCommands(plan=fault)) as d:
+        await open_plan(d)
+        await d.sees("not planned", "no route to host", "R plans again", "Nothing was changed in any cloud")
+        assert "refused" not in d.text and "another route" not in d.text
+
+
+@pytest.mark.parametrize("fault", [AgentGone("the agent closed the connection"), Fault("it fell over")])
+async def test_a_start_without_an_answer_claims_nothing(desk: OpenDesk, fault: Fault) -> None:
+    async with desk(commands=ScriptedCommands(acquire=fault)) as d:
+        await open_plan(d)
+        await d.press("m")
+        await d.type("SEC-981")
+        await d.press("enter", "r", "right", "enter")
+        await d.sees("not known whether it was started", "Look at the acquisitions before")
+        assert "Nothing was changed" not in d.text and d.app.focused is d.app.screen.query_one("#cancel")
+        await d.press("R")
+        assert d.app.screen.query_one("#reason", Input).value == "SEC-981"
+
+
+@pytest.mark.parametrize("size", [(80, 24), (132, 40)])
+async def test_how_long_a_plan_takes_is_seen_and_it_can_be_left(desk: OpenDesk, size: tuple[int, int]) -> None:
+    hold = asyncio.Event()
+    commands = ScriptedCommands()
+    theirs = commands.call
+
+    async def call(method: str, params: dict[str, Any]) -> Any:
+        if method == "plan":
+            await hold.wait()
+        return await theirs(method, params)
+
+    async with desk(size=size, commands=commands) as d:
+        commands.call = call  # type: ignore[method-assign]
+        d.app.plan("disk", TARGET, "web-01 /dev/xvda")
+        await d.sees("planning: reading what is there", "Esc leaves")
+        for seconds in (4, 36):
+            d.clock.advance(seconds)
+            await d.sees("4 s, Esc leaves" if seconds == 4 else "40 s, Esc leaves")
+        assert "[ Approve" not in d.text and approve(d).disabled
+        await d.pilot.press("escape")
+        await d.until(lambda: isinstance(d.app.screen, WorkbenchScreen))
+
+
+def below(d: Desk) -> str:
+    """What the border of a question says."""
+    return str(d.app.screen.query_one("#box").border_subtitle or "").strip()
+
+
+@pytest.mark.parametrize("size", [(60, 15), (80, 24), (132, 40), (200, 50)])
+async def test_the_question_says_more_below_only_where_there_is(desk: OpenDesk, size: tuple[int, int]) -> None:
+    async with desk(size=size) as d:
+        await open_plan(d)
+        await d.press("right", "enter")
+        assert d.screen_name == "TypedConfirm"
+        happens = d.app.screen.query_one(Happens)
+        hidden = happens.line_count() - happens.scrollable_content_region.height
+        assert below(d) == (f"PgDn {hidden} more below" if hidden > 0 else "")
+        assert "Esc cancel" in d.lines[-1] and "route" not in d.lines[-1] and "[ Approve ]" in d.text
+        await d.press("escape")
+        d.app.push_screen(TypedConfirm(Question("Sure?", ("It happens.",), "IR-42", "Do it"), d.app.look))
+        await d.settled()
+        assert below(d) == "" and "PgDn" not in d.lines[-1]
+
+
+@pytest.mark.parametrize("size", [(80, 24), (132, 40)])
 async def test_while_read_only_nothing_is_approved_and_nothing_is_lost(
     desk: OpenDesk, size: tuple[int, int]
 ) -> None:
@@ -280,7 +401,6 @@ async def test_a_narrow_plan_keeps_the_buttons_and_scrolls(desk: OpenDesk) -> No
     async with desk(size=(80, 24)) as d:
         await open_plan(d)
         await d.sees("[ Cancel ]", "[ Approve: type DESTROY to go on ]", "more below", "Reason for custody")
-        d.app.screen.query_one("#plan").focus()
         await d.press("G")
         await d.sees("notes", "CreateSnapshot in")
 

@@ -20,7 +20,7 @@ from app.clock import stamp
 from app.model import Acquisition
 from app.model.view import StepRow
 from screens.present import amounts, durations
-from screens.present.acquisition_page import step_lines, summary
+from screens.present.acquisition_page import parts, step_lines
 from screens.present.acquisitions import done_percent, rows
 from screens.present.cells import Line, cells, columns, fit, fit_line, wrap
 from screens.present.leases import live, live_line, not_ended
@@ -280,10 +280,11 @@ def test_the_page_of_a_failed_one_keeps_every_word_of_why(width: int) -> None:
         msgspec.structs.replace(row, state="failed", note=error) if row.state == "running" else row
         for _, row in step_rows(NOW)
     ]
-    for lines in (summary(one, {}, NOW, width, UNICODE), step_lines(steps, NOW, width, UNICODE, "failed")):
+    head = [line for part in parts(one, {}, NOW, width, UNICODE) for line in part.lines]
+    for lines in (head, step_lines(steps, NOW, width, UNICODE, "failed")):
         assert all(cells(line) <= width for line in lines)
         assert all(word in text(lines).split() for word in error.split()[2:])
-    assert all(word in text(summary(one, {}, NOW, width, UNICODE)).split() for word in todo.split())
+    assert all(word in text(head).split() for word in todo.split())
 
 
 def test_leases_of_unfinished_acquisitions_come_first_and_only_live_ones() -> None:
