@@ -98,7 +98,6 @@ class CaseAgent:
         self._spawn(self._come_up())
 
     def _open(self, signer: Signer) -> None:
-        self._model = _fresh_model(self.case.read_model)
         listener: list[Callable[[int, dict[str, Any] | None, str], None]] = []
         ledger = Ledger.open(
             self.case.path,
@@ -106,12 +105,14 @@ class CaseAgent:
             clock=self.clock,
             on_append=lambda line, body, text: listener[0](line, body, text) if listener else None,
         )
+        self._model = _fresh_model(self.case.read_model)  # under the log's lock: one agent makes it
         record = Record(ledger, self.case, self._model, self.clock)
         self.guides = Guides(record, self._model, self._library)
         record.watch(self.window.heard)
         record.load()
         if record.settings_sha256 != self.case.toml_sha256:
             ledger.close()
+            self._model.close()
             raise Refused(
                 f"{self.case.toml} is not the one that the custody log knows",
                 next="restore it from a copy; `jumpbag verify` says the same",

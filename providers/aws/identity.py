@@ -182,7 +182,8 @@ class AwsIdentity:
             fault.message,
             next=(
                 f"whoever runs account {request.account} can change it: {request.role} must exist, and its trust "
-                f"policy must allow sts:AssumeRole, sts:TagSession and sts:SetSourceIdentity{external} to {principal}"
+                f"policy must allow sts:AssumeRole, sts:TagSession and sts:SetSourceIdentity{external} to "
+                f"{principal}"
             ),
             request_id=fault.request_id,
             provider_code=fault.provider_code,

@@ -88,9 +88,9 @@ def _here(step: Step, at: Where, bench: Workbench, key: Callable[[str], str]) ->
     if at == "plan" and condition.name == "acquisition_started":
         if bench.snapshot.agent.armed_until is None:
             return NextKey((key("arm"),), "the case is read-only")
-        return NextKey((key("plan.choose"),), "[ Approve ], then Enter")
+        return NextKey((key("plan.choose"),), "Approve, then Enter")
     if at == "plan" and condition.name == "plan_opened" and "route" in condition.terms:
         return NextKey((key("plan.route"),), f"until {condition.terms['route'].upper()}")
     if at == "acquisition" and condition.name in _ENDS:
-        return NextKey((), "wait here for its end")
+        return NextKey((), "wait here")
     return None

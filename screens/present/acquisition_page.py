@@ -88,7 +88,7 @@ class Part(NamedTuple):
     ``whole`` is all of it, where the lines leave something out."""
 
     rank: int
-    lines: list[Line]
+    lines: Sequence[Line]
     whole: Sequence[Line] = ()
 
 
@@ -110,7 +110,7 @@ def shortened(found: Sequence[Part], most: int, width: int, look: Look) -> tuple
             kept[last] = []
     hidden: list[Line] = []
     for part, lines in zip(found, kept, strict=True):
-        if part.whole or lines != part.lines:
+        if part.whole or len(lines) < len(part.lines):
             hidden += part.whole or part.lines
     return [line for lines in kept for line in lines], hidden
 
@@ -160,7 +160,7 @@ def parts(
         tone = "bad" if one.state == "failed" else "wait" if one.state in WORKING else "need"
         error = look.clean(one.error, CAP)
         cause, said = (
-            [((f" {piece}", tone),) for piece in wrap(text, width - 2)] for text in (brief(error), error)
+            [((f" {piece}", tone),) for piece in wrap(words, width - 2)] for words in (brief(error), error)
         )
         out.append(Part(2, cause, said if said != cause else ()))
         if one.state not in WORKING:

@@ -113,11 +113,17 @@ def test_a_playbook_is_followed_handed_over_and_kept(case: Case) -> None:
 
     async def second() -> None:
         async with seat(case, "ex-11") as bob:
-            seen = {"run": run, "step": "seen", "state": "done", "note": ""}
+            seen = {"run": run, "step": "seen", "state": "done", "note": "", "sha256": edition.sha256}
             with pytest.raises(Refused, match=f"{run} is followed by ex-07") as caught:
                 await bob.call("playbook.step", seen)
             assert "take it over" in caught.value.next and caught.value.exit == 3
             assert await bob.call("playbook.takeover", {"run": run}) == {"run": run, "examiner": "ex-11"}
+            with pytest.raises(Refused, match="is not the text that it began with"):
+                await bob.call("playbook.step", {**seen, "sha256": "0" * 64})
+            nobody = await connect(find(str(case.path), locations), locations, start=False)
+            with pytest.raises(Refused, match="only a session of ex-11 reports"):
+                await nobody.call("playbook.step", {**seen, "examiner": "ex-11"})
+            await nobody.close()
             await bob.call("playbook.step", seen)
 
     asyncio.run(second())
@@ -127,6 +133,7 @@ def test_a_playbook_is_followed_handed_over_and_kept(case: Case) -> None:
         ("note", "by_hand", "ex-07"),
         ("seen", "done", "ex-11"),
     ]
+    assert case.events("playbook.step")[-1]["summary"].endswith("(seen): done, as this record shows.")
     assert [event["actor"]["id"] for event in case.events("playbook.takeover")] == ["ex-11"]
     assert len(case.events("playbook.start")) == 2 and len(case.events("playbook.step")) == 2
     case.stop()

@@ -97,7 +97,7 @@ class Seat:
                 await self.pilot.press("down")
         assert self.bench.workbench.resources.current == one, self.text
         await self.pilot.press("a")
-        await self.sees("Reason for custody", "asked: auto")
+        await self.sees("asked: auto")
         await self.pilot.press(*["r"] * ROUTES.index(route))
         await self.sees(f"asked: {route}")
         await self.until(f"{route} is planned", lambda: "planning:" not in self.text)

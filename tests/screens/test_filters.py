@@ -96,8 +96,8 @@ async def test_a_key_typed_ahead_of_the_rows_does_nothing_to_others(desk: OpenDe
         pane(d).take_filter("api-01")
         pane(d).action_mark()
         pane(d).action_acquire()
-        assert said(d) == ["The rows are still being looked for: press the key again."] * 2
         await d.settled()
+        assert said(d) == ["The rows are still being looked for: press the key again."] * 2
         assert not pane(d).marks and d.screen_name == "WorkbenchScreen"
         await d.press("a")
         assert isinstance(d.app.screen, PlanScreen)
