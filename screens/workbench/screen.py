@@ -15,7 +15,6 @@ from screens.base import CaseScreen
 from screens.command.catalogue import bindings
 from screens.command.registry import Command
 from screens.guided.rail import GuideRail, GuideStrip
-from screens.page.screen import PageScreen
 from screens.present import resources as present
 from screens.present.cells import Line, Span
 from screens.present.states import paused, running, waiting
@@ -24,6 +23,7 @@ from screens.workbench.accounts import AccountsPane
 from screens.workbench.acquisitions import AcquisitionsPane
 from screens.workbench.custody import CustodyPane
 from screens.workbench.pane import Pane
+from screens.workbench.resource_page import ResourceScreen
 from screens.workbench.resources import ResourcesPane
 
 _FOUR = 100
@@ -211,9 +211,8 @@ class WorkbenchScreen(CaseScreen[None]):
         self.action_pane(2)
 
     def on_resources_pane_opened(self, event: ResourcesPane.Opened) -> None:
-        one, disks, look = event.resource, event.disks, self.look
-        title, shelf = present.title_of(one, look), self.bench.shelf
-        self.app.push_screen(PageScreen(title, lambda width: present.detail(one, disks, shelf, width, look)))
+        one = event.resource
+        self.app.push_screen(ResourceScreen(one, event.disks, present.title_of(one, self.look)))
         self.bench.follower.saw_resource(one)
 
     def on_resources_pane_acquire_batch(self, event: ResourcesPane.AcquireBatch) -> None:
