@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from app.client.inventory import Held
-from app.model import Resource
+from app.model import AccountKey, Resource
 from screens.present.amounts import plural
 from screens.present.ids import target
 from screens.present.look import Look
@@ -26,6 +26,20 @@ class BatchTarget:
 
 
 _Key = tuple[str, str, str, str, str]
+_KINDS = {"disk": "volume", "volume": "volume", "instance": "instance"}
+
+
+def parse_target(text: str) -> tuple[str | None, str, AccountKey | None]:
+    """What was typed for a target (``disk vol-1``, ``web-01``, ``aws:222222222222:vol-1``) as the kind of resource
+    that it has to be, its id or name, and its account; None where that is not said."""
+    first, _, rest = text.strip().partition(" ")
+    kind = _KINDS.get(first.lower()) if rest else None
+    name = (rest if kind else text).strip()
+    cloud, _, more = name.partition(":")
+    if cloud not in ("aws", "azure", "gcp") or ":" not in more:
+        return kind, name, None
+    owner, _, ident = more.rpartition(":")
+    return kind, ident, (cloud, owner)
 
 
 def batch_targets(marked: Sequence[Resource], held: Iterable[Held], look: Look) -> tuple[BatchTarget, ...]:

@@ -13,7 +13,7 @@ from app.client.filtering import Filter, parse
 from app.client.inventory import AMOUNTS, FIELDS, FLAGS, READING, Query, Selection
 from app.model import AccountKey, Resource
 from screens.command.catalogue import bindings
-from screens.plan.targets import BatchTarget, batch_targets
+from screens.plan.targets import BatchTarget, batch_targets, parse_target
 from screens.present import resources as present
 from screens.present.accounts import progress_of, scan_failed
 from screens.present.amounts import count, plural
@@ -24,7 +24,6 @@ from screens.workbench.pane import Pane
 from screens.workbench.resource_rows import ResourceRows
 
 _ACQUIRED = {"volume": "disk", "instance": "instance"}
-_KINDS = {"disk": "volume", "volume": "volume", "instance": "instance"}
 
 
 class ResourcesPane(Pane):
@@ -188,6 +187,9 @@ class ResourcesPane(Pane):
     # The title, and the titles of the columns
 
     def _retitle(self) -> None:
+        titles = self.query("#columns")
+        if not titles:  # the screens are being taken down
+            return
         facts, source = self.bench.snapshot.inventory, self._source
         eligible, total = facts.eligible, facts.total
         if self.scope is not None:
@@ -341,19 +343,12 @@ class ResourcesPane(Pane):
             self.post_message(self.AcquireBatch(targets))
 
     async def _acquire_named(self, text: str) -> None:
-        look, (first, _, rest) = self.look, text.strip().partition(" ")
-        kind = _KINDS.get(first.lower()) if rest else None
-        name = (rest if kind else text).strip()
-        account: AccountKey | None = None
-        cloud, _, more = name.partition(":")
-        if cloud in ("aws", "azure", "gcp") and ":" in more:
-            owner, _, name = more.rpartition(":")
-            account = (cloud, owner)
-        shown = look.clean(name, 80)
+        kind, name, account = parse_target(text)
+        shown = self.look.clean(name, 80)
         found = await self.bench.reader.resources_named(name, kind, account)
         found = [one for one in found if one.kind in _ACQUIRED] or found
         if not found:
-            what = first.lower() if kind else "disk or instance"
+            what = _ACQUIRED.get(kind or "", "disk or instance")
             self.bench.say(f"No {what} {shown} in the inventory: R asks the clouds again.", "warning")
         elif len(found) > 1:
             self.bench.say(f"{shown} is the name of {len(found)} resources: give an id.", "warning")
