@@ -195,7 +195,7 @@ class BatchScreen(ApprovalScreen[tuple[str, ...] | None]):
                 self._put(key, turn, state="refused", fault=fault)
             else:
                 one = self._drafts[key].target
-                self.bench.follower.saw_plan(one.kind, one.target, found.plan.route)
+                self.bench.follower.saw("plan", one.kind, one.target, route=found.plan.route)
                 self._put(
                     key, turn, state="planned", plan=found.plan, digest=found.digest, space=found.space, fault=None
                 )

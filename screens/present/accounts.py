@@ -62,6 +62,13 @@ def progress_of(scans: Sequence[Scan]) -> dict[AccountKey, Progress]:
     return out
 
 
+def scans_failed(scans: Sequence[Scan], scope: AccountKey | None, now: datetime) -> str:
+    """The same for the account ``scope``, or for the first of all accounts whose last scan failed."""
+    found = progress_of(scans)
+    seen = list(found.values()) if scope is None else [found.get(scope, Progress())]
+    return next((words for one in seen if (words := scan_failed(one, now))), "")
+
+
 def scan_failed(scan: Progress, now: datetime) -> str:
     """``last scan failed 17:18`` for the title of what an older scan has seen; "" where none failed."""
     if not scan.failed:

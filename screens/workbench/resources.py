@@ -15,7 +15,7 @@ from app.model import AccountKey, Resource
 from screens.command.catalogue import bindings
 from screens.plan.targets import BatchTarget, batch_targets, parse_target
 from screens.present import resources as present
-from screens.present.accounts import progress_of, scan_failed
+from screens.present.accounts import scans_failed
 from screens.present.amounts import count, plural
 from screens.present.ids import target
 from screens.widgets.line_view import LinesView
@@ -202,19 +202,12 @@ class ResourcesPane(Pane):
         way = self.look.down if self.descending else self.look.up
         only = "eligible only" if self.eligible_only else ""
         order = "" if self.sort == READING or getattr(widths, self.sort) else f"by {self.sort} {way}"
-        stale = self._stale()
+        stale = scans_failed(self.bench.snapshot.scans, self.scope, self.bench.clock.now())
         parts = (self._marked_words(), self.scope_name, only, numbers, stale, order)
         self.name_title(*parts, least=(order, self.scope_name))
         self.name_keys()
         if view.inner:
             view.show([present.header(widths, self.look, self.sort, self.descending)])
-
-    def _stale(self) -> str:
-        """What is listed may be old: the last scan of an account in sight failed."""
-        scans = progress_of(self.bench.snapshot.scans)
-        seen = [scans[self.scope]] if self.scope in scans else list(scans.values()) if self.scope is None else []
-        told = (scan_failed(one, self.bench.clock.now()) for one in seen)
-        return next((words for words in told if words), "")
 
     def _marked_words(self) -> str:
         if not self.marks:

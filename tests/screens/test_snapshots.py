@@ -19,7 +19,7 @@ from app.model.view import GuideRun, GuideStep
 from screens.present.look import ASCII, UNICODE, Look
 from screens.root import Workbench
 from tests.screens.fakes import FixedClock, ScriptedCommands
-from tests.screens.seed import NOW, WEB, seed
+from tests.screens.seed import NOW, WEB, arm, seed
 from tests.screens.seed_instance import seed_instance
 
 SIZES = [(80, 24), (132, 40), (200, 50)]
@@ -126,7 +126,7 @@ SCREENS = {
     "batch": Screen(("2", "M", "a"), "Reason for custody"),
     "acquisition": Screen(("3", "j", "enter"), "ec2:CreateSnapshot"),
     "evidence": Screen(("E",), "E-0005", needs="action_evidence"),
-    "guided": Screen(words="Compromised EC2 instance", fill=seed_guided, needs="action_guide"),
+    "guided": Screen(words="Read before you touch", fill=seed_guided, needs="action_guide"),
     "help": Screen(("question_mark",), "Everywhere"),
 }
 COLOURS = {"truecolour": "jumpbag-dark", "256": "jumpbag-256", "mono": "jumpbag-mono"}
@@ -181,8 +181,15 @@ def test_looks(
 def test_looks_of_an_instance(
     snap_compare: Compare, tmp_path: Path, size: tuple[int, int], keys: tuple[str, ...], words: str
 ) -> None:
-    shown = bench(tmp_path, fill=seed_instance)
+    shown = bench(tmp_path, fill=seed_armed_instance if "enter" in keys and "a" in keys else seed_instance)
     assert snap_compare(shown, terminal_size=size, run_before=after(*keys, words=words))
+
+
+def seed_armed_instance(path: Path) -> ReadModel:
+    """The instance with an open write window: without one there is nothing to approve."""
+    model = seed_instance(path)
+    arm(model)
+    return model
 
 
 def test_looks_of_a_clamped_lease(snap_compare: Compare, tmp_path: Path) -> None:
