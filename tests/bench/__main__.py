@@ -39,12 +39,13 @@ def main() -> int:
         parts: dict[str, list[Callable[[], Iterator[Row]]]] = {
             "open": [
                 lambda: opening.first_frames(place),
-                lambda: opening.agent_started(place, home / "kept.sqlite"),
             ],
             "rows": [lambda: opening.rows_appear(place)],
             "use": [
                 lambda: using.one_day(place, home / "modules", options.profile),
                 lambda: using.slow_line(place),
+                # last: the true agent makes the case's read model anew
+                lambda: opening.agent_started(place, home / "kept.sqlite"),
             ],
         }
         for name, measures in parts.items():

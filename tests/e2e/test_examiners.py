@@ -10,6 +10,8 @@ from tests.e2e.conftest import NewCase
 from tests.e2e.runner import Case
 from tests.e2e.sessions import Roster, Sit, sitting
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def case(new_case: NewCase, cloud: Cloud) -> Case:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.e2e.runner import Case
 from tests.e2e.test_reverify import ended, flip, order
 from tests.prepared import FOREIGN, ROWS, spoil
+
+pytestmark = pytest.mark.slow
 
 
 def test_an_agent_works_whatever_stands_at_its_read_model(case: Case) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
+import pytest
+
 from app.case.folder import find
 from app.client.feed import Feed
 from app.client.launch import connect
@@ -13,6 +15,8 @@ from app.model import EvidenceItem
 from app.model.view import EvidenceCheck
 from tests.e2e.runner import Case
 from tests.e2e.waiting import until
+
+pytestmark = pytest.mark.slow
 
 
 def order(case: Case, method: str, item: str = "E-0001") -> dict[str, Any]:

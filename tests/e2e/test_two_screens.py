@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import pytest
+
 from tests.e2e.cloud import Cloud
 from tests.e2e.runner import Case, Jumpbag
 from tests.e2e.terminal import Terminal
 from tests.e2e.waiting import until
+
+pytestmark = pytest.mark.slow
 
 
 def test_one_leaves_and_the_other_goes_on(case: Case, cloud: Cloud, jumpbag: Jumpbag) -> None:

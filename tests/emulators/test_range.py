@@ -76,7 +76,7 @@ def test_the_configuration_is_ready_made_and_holds_no_secret(quiet: Clients) -> 
     assert quiet.user["SecretAccessKey"] not in text
     assert quiet.user["AccessKeyId"] not in text
     assert config["signing"] == {"protection": "file"}
-    assert config["examiner"] == {"id": "ex-07"}
+    assert config["examiner"] == {"id": "ex-07", "roster": ["ex-11"]}
     aws = config["aws"]
     assert Path(aws["credentials_file"]).parent == embedded.config_path.parent
     assert aws["tag"] == "Forensics=Enabled"

@@ -167,7 +167,7 @@ async def test_what_is_wrong_is_said_at_its_field_and_nothing_is_lost(tmp_path: 
         assert not (locations.cases / "IR-2").exists()
         await front.write("evidence", str(tmp_path / "bags"))
         await make(front)
-        await front.sees("Note this fingerprint elsewhere", "bags/IR-2")
+        await front.sees("Note this fingerprint elsewhere")
         await front.press("escape")
         await front.sees("2 cases", "Kept")
 

@@ -168,7 +168,10 @@ async def everywhere(d: Desk) -> list[str]:
     return seen
 
 
-@pytest.mark.parametrize("size", [(80, 24), (132, 40), (200, 50)])
+@pytest.mark.parametrize(
+    "size",
+    [(80, 24), pytest.param((132, 40), marks=pytest.mark.slow), pytest.param((200, 50), marks=pytest.mark.slow)],
+)
 async def test_hostile_names_break_no_layout(desk: OpenDesk, tmp_path: Path, size: tuple[int, int]) -> None:
     async with desk(
         size=size, fill=seed_hostile, sources=playbooks_of(tmp_path), commands=hostile_commands()

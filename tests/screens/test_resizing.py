@@ -12,6 +12,8 @@ import pytest
 from tests.screens.terminal import ROOT
 from tests.terminal.tmux import Terminal, environment
 
+pytestmark = pytest.mark.slow
+
 
 def screens(folder: Path, columns: int, lines: int) -> Terminal:
     """The seeded case with a clock that stands still, in a window of tmux."""

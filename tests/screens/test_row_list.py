@@ -83,7 +83,7 @@ async def test_the_mouse(desk: OpenDesk) -> None:
         assert rows.cursor == 4 and rows.has_focus
         await d.pilot.click(offset=(x + 5, y + 4), times=2)
         await d.settled()
-        assert d.screen_name == "PageScreen"
+        assert d.screen_name == "ResourceScreen"
 
 
 @pytest.mark.parametrize(

@@ -124,7 +124,7 @@ SCREENS = {
     "workbench": Screen(words="1 Accounts"),
     "plan": Screen(("2", "j", "a"), "Reason for custody"),
     "batch": Screen(("2", "M", "a"), "Reason for custody"),
-    "acquisition": Screen(("3", "j", "enter"), "ec2:CreateSnapshot"),
+    "acquisition": Screen(("3", "j", "enter"), "Steps"),
     "evidence": Screen(("E",), "E-0005", needs="action_evidence"),
     "guided": Screen(words="Read before you touch", fill=seed_guided, needs="action_guide"),
     "help": Screen(("question_mark",), "Everywhere"),
