@@ -17,12 +17,12 @@ from app.acquisition.engine import Engine
 from app.acquisition.gates import Gates
 from app.acquisition.record import History, Record, plan_text
 from app.acquisition.service import Acquisitions
-from app.case.folder import CaseFolder
 from app.case.readmodel import ReadModel
 from app.clock import stamp
 from app.custody import Ledger, Signer
 from app.faults import ApprovalEnded
 from tests.custody import cases
+from tests.evidence.sealed import folder
 from tests.screens.sample_plan import plan
 
 START = datetime(2026, 11, 23, 14, 0, tzinfo=UTC)
@@ -70,7 +70,7 @@ class Desk:
             on_append=lambda *line: listeners[0](*line) if listeners else None,
         )
         self.model = ReadModel(self.path / "case.sqlite")
-        self.record = Record(self.ledger, _folder(self.path), self.model, self.hands)
+        self.record = Record(self.ledger, folder(self.path), self.model, self.hands)
         self.record.load()
         listeners.append(self.record.appended)
         self.board = Board(self.model, self.hands)
@@ -214,18 +214,3 @@ async def test_a_cancel_whose_own_authority_ended_is_said_again(desk: Desk) -> N
     await acquisitions.cancel("A-0001", "ex-11", "")
     assert desk.stands() and desk.record.authority(desk.history, "agent")["approved_by"] == "ex-11"
     assert desk.gates.of("A-0001").stopped == "cancel"
-
-
-def _folder(path: Path) -> CaseFolder:
-    return CaseFolder(
-        path=path,
-        id=cases.CASE,
-        title="t",
-        ticket="T-1",
-        opened="2026-11-23T09:00:00Z",
-        log="",
-        key="",
-        evidence=path / "evidence",
-        settings=config.check({}, "defaults"),
-        toml_sha256="",
-    )

@@ -34,7 +34,7 @@ class Sealed:
     def __init__(self, path: Path, signer: Signer) -> None:
         self.path, self.signer = path, signer
         self.clock = cases.StepClock()
-        self.case = _folder(path)
+        self.case = folder(path)
         cases.new_ledger(path, signer).close()
         self.open()
         bags.build(self.bag(self.DISK))
@@ -137,7 +137,8 @@ async def until(condition: Callable[[], object]) -> None:
         await asyncio.sleep(0.005)
 
 
-def _folder(path: Path) -> CaseFolder:
+def folder(path: Path) -> CaseFolder:
+    """A case in that directory with the settings that hold by default."""
     return CaseFolder(
         path=path,
         id=cases.CASE,
