@@ -219,7 +219,7 @@ def _leave(case: CaseFolder, session: Session, pid: int | None) -> None:
     if wanted == 0 and pid is not None:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, signal.SIGTERM)
-        say("Nothing was begun, so the embedded clouds have ended; the next demo is a new case.")
+        say("Nothing was begun here, so the embedded clouds have ended too: that will be a new case.")
     elif wanted:
         say("The embedded clouds stay up for it, an hour without a call at most; `jumpbag demo --end` ends them.")
 
