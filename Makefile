@@ -37,10 +37,10 @@ $(JUDGE): tests/policies/package-lock.json
 	else echo "there is no npm: the second judge of policies is not installed, and its tests are skipped"; fi
 
 test: venv $(JUDGE)  ## the suite
-	@$(BIN)/python -m pytest -n 2 --dist loadscope
+	@$(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder
 
 test-slow: venv $(JUDGE)  ## the long matrices
-	@$(BIN)/python -m pytest -n 2 --dist loadscope -m slow
+	@$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder -m slow
 
 bench: venv  ## what the screens cost: times, bytes, memory, one table
 	@$(BIN)/python -m tests.bench

@@ -101,6 +101,8 @@ class Server:
             if not isinstance(request, dict) or not isinstance(request.get("params", {}), dict):
                 raise Usage("not a JSON-RPC 2.0 request")
             request_id = request.get("id")
+            if not _is_text(request):
+                raise Usage("a text in it is not Unicode", next="leave out what is no character")
             handler = self._methods.get(str(request.get("method")))
             if handler is None:
                 raise Usage("no such method", next="the agent may be older than this program: stop it first")
@@ -131,6 +133,16 @@ def _read(line: bytes) -> Any:
         return json.loads(line)
     except (ValueError, RecursionError):
         raise _NotJSON from None
+
+
+def _is_text(request: dict[str, Any]) -> bool:
+    """Whether every string in it can be written as UTF-8: JSON can escape half of a surrogate pair alone, and the
+    log, which is canonical JSON, could not hold that."""
+    try:
+        json.dumps(request, ensure_ascii=False).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _peer(writer: asyncio.StreamWriter) -> Peer:

@@ -14,7 +14,7 @@ import pytest
 
 from app.agent.server import Peer, Server
 from app.client.rpc import AgentClient
-from app.faults import AgentGone, Fault, Refused
+from app.faults import AgentGone, Fault, Refused, Usage
 
 
 async def echo(peer: Peer, params: dict[str, Any]) -> Any:
@@ -108,6 +108,17 @@ async def test_a_call_under_way_ends_when_the_agent_goes(tmp_path: Path) -> None
     with pytest.raises(AgentGone):
         await asyncio.wait_for(call, 10)
     await client.close()
+
+
+async def test_half_a_character_is_refused_to_whoever_sent_it(tmp_path: Path) -> None:
+    async with serving(tmp_path) as (path, _, _):
+        client = await AgentClient.open(path)
+        for half in ("\ud800", "note \udcff"):
+            for params in ({"note": half}, {half: 1}, {"deep": [{"note": half}]}):
+                with pytest.raises(Usage, match="not Unicode"):
+                    await client.call("echo", params)
+        assert (await client.call("echo", {"note": "whole 𝄞"}))["note"] == "whole 𝄞"
+        await client.close()
 
 
 async def test_garbage_is_answered_and_a_flood_is_cut_off(tmp_path: Path) -> None:

@@ -228,6 +228,7 @@ async def test_a_batch_starts_whole_or_not_at_all(case: Case, sit: Sit) -> None:
     sound(case)
 
 
+@pytest.mark.slow
 async def test_one_that_starts_leaves_the_other_plans_as_they_were_shown(case: Case, sit: Sit) -> None:
     volumes = case.volumes()
     async with sit() as session:
@@ -241,6 +242,7 @@ async def test_one_that_starts_leaves_the_other_plans_as_they_were_shown(case: C
             case.reached(acq, "done")
 
 
+@pytest.mark.slow
 async def test_going_on_needs_no_window_but_approving_again_does(cloud: Cloud, new_case: NewCase) -> None:
     case = new_case(cloud, approval_seconds=4, workers=1)
     volume = case.volumes()["small"]

@@ -112,6 +112,7 @@ def replant(bag: Path, planted: Path, words: dict[str, str]) -> None:
     tags.write_text(listed.replace(before, hashlib.sha256(text.encode()).hexdigest()), "utf-8")
 
 
+@pytest.mark.slow
 def test_a_row_of_the_engine_does_not_make_an_image_complete(
     case: Case, cloud: Cloud, volumes: dict[str, str], pack: Path
 ) -> None:
@@ -135,6 +136,7 @@ def test_a_row_of_the_engine_does_not_make_an_image_complete(
     sealed_whole(case, pack, "many.raw")
 
 
+@pytest.mark.slow
 def test_rows_of_the_engine_from_before_a_cancel_start_nothing(
     case: Case, cloud: Cloud, volumes: dict[str, str], tmp_path: Path
 ) -> None:
@@ -168,6 +170,7 @@ def engine_status(case: Path, acq: str) -> str:
         return str(rows.fetchone()[0])
 
 
+@pytest.mark.slow
 def test_without_the_engine_s_rows_it_goes_on_from_the_log(
     case: Case, cloud: Cloud, volumes: dict[str, str], pack: Path
 ) -> None:
@@ -245,6 +248,7 @@ def spoilt(read_model: Path, how: str) -> Iterator[None]:
 # -- approvals, wishes and leases that end half-way --------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_an_approval_that_ends_while_it_reads_holds_it(new_case: NewCase, cloud: Cloud, pack: Path) -> None:
     case = new_case(cloud, approval_seconds=4, workers=1)
     volume = case.volumes()["many"]
@@ -295,6 +299,7 @@ def test_no_act_begins_after_a_pause(case: Case, cloud: Cloud, volumes: dict[str
     case.verified()
 
 
+@pytest.mark.slow
 def test_an_approval_without_a_start(case: Case, cloud: Cloud, volumes: dict[str, str]) -> None:
     """The agent ended between the two lines of the log; once it is resumed, once cancelled."""
     first = case.acquire(volumes["small"])
@@ -339,6 +344,7 @@ def approve(case: Case, like: dict[str, Any], *acqs: str) -> None:
         ledger.close()
 
 
+@pytest.mark.slow
 def test_a_lease_that_is_revoked_while_it_reads(
     case: Case, cloud: Cloud, volumes: dict[str, str], pack: Path
 ) -> None:
@@ -359,6 +365,7 @@ def test_a_lease_that_is_revoked_while_it_reads(
     sealed_whole(case, pack, "many.raw")
 
 
+@pytest.mark.slow
 def test_every_block_is_accounted_for_after_a_kill(
     case: Case, cloud: Cloud, volumes: dict[str, str], pack: Path
 ) -> None:

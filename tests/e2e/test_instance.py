@@ -121,9 +121,12 @@ def test_killed_while_a_later_disk_is_read(host: Host, case: Case) -> None:
     host.cloud.faults(latency_ms=[80, 100])
     target = instances(case)["app"]
     acq = str(case.run("acquire", "instance", target, "--yes").ok().json["acquisition"])
-    case.reached(acq, "sealing", within=60)
+    # The log keeps what a state shows for a moment only; the long answers hold the second disk where it is.
+    until("the first disk is sealed", lambda: case.events("evidence.seal", phase="result"), within=60)
+    host.cloud.faults(latency_ms=[1500, 1600])
     until("a second disk is read", lambda: len(case.events("evidence.read", phase="intent")) >= 2, within=60)
     case.kill_agent()
+    assert not case.events("acquisition.finish", acq=acq), "it was over before it was killed"
     host.cloud.well()
     case.acquisitions()
     case.reached(acq, "done", within=90)

@@ -114,6 +114,7 @@ def test_a_worker(case: Case, cloud: Cloud, volumes: dict[str, str]) -> None:
     case.verified()
 
 
+@pytest.mark.slow
 def test_before_anything_was_answered(case: Case, cloud: Cloud, volumes: dict[str, str]) -> None:
     """The intent of CreateSnapshot is in the log, its answer is not: the snapshot is found and adopted."""
     cloud.faults(latency_ms=[400, 450])

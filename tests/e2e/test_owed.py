@@ -61,6 +61,7 @@ def whole(field: Field, case: Case, acq: str) -> None:
     case.verified()
 
 
+@pytest.mark.slow
 def test_a_download_that_failed_goes_on_after_the_transport_copy_is_gone(field: Field, case: Case) -> None:
     field.cloud.faults(deny=["ebs:GetSnapshotBlock"])
     acq = started(case)
@@ -108,6 +109,7 @@ def test_what_could_not_be_taken_back_is_said_and_tried_again(field: Field, case
     case.verified()
 
 
+@pytest.mark.slow
 def test_cancelled_after_its_approval_it_takes_back_and_nobody_approved_the_plan(
     field: Field, new_case: NewCase
 ) -> None:
@@ -187,6 +189,7 @@ def test_rows_of_the_engine_do_not_make_an_acquisition_done(field: Field, case: 
     case.verified()
 
 
+@pytest.mark.slow
 def test_after_a_restart_the_screens_say_what_the_log_says(field: Field, case: Case) -> None:
     acq = started(case)
     whole(field, case, acq)

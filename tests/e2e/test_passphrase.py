@@ -83,6 +83,7 @@ def test_with_the_wrong_one(locked: Case, jumpbag: Jumpbag) -> None:
     locked.stop()
 
 
+@pytest.mark.slow
 def test_with_the_right_one(locked: Case, jumpbag: Jumpbag) -> None:
     locked.run("accounts").refused(4)  # a locked agent runs now
     agent = locked.agent()

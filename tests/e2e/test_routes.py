@@ -74,11 +74,11 @@ SLOW = pytest.mark.slow
     ("key", "route"),
     [
         pytest.param("none", "direct", marks=SLOW),
-        ("customer", "direct"),
+        pytest.param("customer", "direct", marks=SLOW),
         pytest.param("default", "direct", marks=SLOW),
         pytest.param("private", "direct", marks=SLOW),
         pytest.param("none", "copy", marks=SLOW),
-        ("customer", "copy"),
+        pytest.param("customer", "copy", marks=SLOW),
         ("default", "copy"),
         pytest.param("private", "copy", marks=SLOW),
     ],

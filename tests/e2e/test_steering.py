@@ -139,6 +139,7 @@ def test_after_a_failure(case: Case, cloud: Cloud, volumes: dict[str, str], verb
     sound(case, cloud)
 
 
+@pytest.mark.slow
 def test_stop_leaves_work_that_the_next_verb_goes_on_with(
     case: Case, cloud: Cloud, volumes: dict[str, str]
 ) -> None:

@@ -21,8 +21,7 @@ from tests.e2e.ui import seated
 
 KEYS = ("none", "customer", "default")
 ROUTES = ("direct", "copy", "preserve")
-QUICK = {("customer", "direct"), ("default", "copy"), ("none", "preserve")}
-QUICK_INSTANCE = {"copy"}
+QUICK = {("default", "copy")}
 DISKS = {"root": "customer", "logs": "default", "tables": "none"}
 
 
@@ -122,9 +121,8 @@ async def test_a_disk(field: Field, case: Case, monkeypatch: pytest.MonkeyPatch,
     approved_on_screen(case)
 
 
-@pytest.mark.parametrize(
-    "route", [pytest.param(route, marks=() if route in QUICK_INSTANCE else pytest.mark.slow) for route in ROUTES]
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("route", ROUTES)
 async def test_an_instance_of_three_disks(
     field: Field, case: Case, monkeypatch: pytest.MonkeyPatch, route: str
 ) -> None:

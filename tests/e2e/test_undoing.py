@@ -55,7 +55,7 @@ def loose(slow: Slow, case: Case) -> list[Standing]:
 @pytest.mark.parametrize(
     "moment",
     [
-        "snapshot.share",
+        pytest.param("snapshot.share", marks=pytest.mark.slow),
         pytest.param("snapshot.copy", marks=pytest.mark.slow),
         pytest.param("snapshot.unshare", marks=pytest.mark.slow),
         pytest.param("snapshot.delete", marks=pytest.mark.slow),

@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,17 @@ from tests.tools import need
 
 PLAN = {"kind", "target", "route", "why", "steps", "leases", "estimate", "warnings"}
 STEP = {"id", "title", "effect", "call", "account", "resource", "undo"}
+COST = {
+    "unit": "USD/1000000",
+    "reading": 6145,  # 2,048 blocks x $0.003 / 1,000, and one request at $0.0006 / 1,000
+    "crossing": 0,
+    "passing": 0,
+    "once": 6145,
+    "monthly": 50_000,
+    "prices": "list prices of us-east-1 (2025)",
+    "uncounted": ["traffic to a jump host outside eu-west-1"],
+}
+"""Of a disk of 1 GiB that is not encrypted."""
 LEASE_OF_PLAN = {"account", "role", "steps", "policy", "policy_bytes", "renewals"}
 KEYS = {
     "accounts": {"cloud", "id", "name", "path", "forensics", "reachable", "reason"},
@@ -84,10 +96,27 @@ def test_keys_of_a_plan(done: Case, cloud: Cloud) -> None:
         assert all(set(lease) == LEASE_OF_PLAN for lease in plan["leases"])
         assert all(len(lease["policy"]) == lease["policy_bytes"] <= 2048 for lease in plan["leases"])
         assert all(json.loads(lease["policy"])["Statement"] for lease in plan["leases"])
-        assert set(plan["estimate"]) == {"bytes", "seconds"}
+        assert set(plan["estimate"]) == {"bytes", "seconds", "cost"}
+        assert plan["estimate"]["cost"] == COST
         assert all(isinstance(warning, str) for warning in plan["warnings"])
     after = len([call for call in cloud.calls() if call["mutating"] and call["action"] != "sts:AssumeRole"])
     assert before == after, "a plan changed something"
+
+
+def test_a_case_keeps_the_prices_that_it_was_made_with(jumpbag: Jumpbag, cloud: Cloud, done: Case) -> None:
+    aws = tomllib.loads(cloud.config.read_text("utf-8"))["aws"]
+    config = cloud.configured("priced", aws={**aws, "prices": {"store_gib_month": 0.0235, "read_1000_blocks": 0}})
+    made = jumpbag("case", "create", "IR-10", "--title", "t", "--ticket", "T", "--config", str(config), "--json")
+    case = Case(jumpbag, Path(made.ok().json["path"]))
+    try:
+        volume = done.volumes()["small"]
+        cost = case.run("plan", "disk", volume).ok().json["estimate"]["cost"]
+        assert (cost["reading"], cost["monthly"]) == (1, 23_500)  # what is left of a cent is rounded up
+        assert cost["prices"] == "prices of this case's configuration"
+        told = jumpbag("plan", str(case.path), "disk", volume).ok().out
+        assert "at most $0.01 to read; $0.03 a month for what is kept; prices of this case's conf" in told
+    finally:
+        case.put_down()
 
 
 def test_keys_of_nested_objects(done: Case) -> None:

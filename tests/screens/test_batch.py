@@ -77,6 +77,7 @@ async def open_batch(d: Desk, targets: tuple[BatchTarget, ...], *, armed: bool =
     if armed:
         arm(d.model)
         await d.until(lambda: d.app.armed, "the write window")
+        d.app.clear_notifications()  # what is told of the window lies over the page for seconds
     out: list[Any] = []
     d.app.push_screen(BatchScreen(targets), out.append)
     await d.settled()
@@ -115,6 +116,11 @@ async def test_every_target_has_a_line_and_refused_ones_are_counted(desk: OpenDe
         for words in (
             "3 plans to approve · 1 refused, not part of the approval",
             "at most 94.0 GiB",  # 8 + 8 + 78
+            "at most $0.58 to read",  # 94 x 0.006144 = 0.5775
+            "$0.05 for copies on the way",  # 3 x 0.0143
+            "$9.40 a month for what is kept",
+            "list prices of us-east-1 (2025)",
+            "not counted: traffic to a jump host outside eu-west-1, requests to KMS",
             "for the longest, side by side",
             "payments-prod as forensics-collect (observe, collect, share, destroy)",
             "forensics as forensics-collect (observe, collect)",
@@ -126,6 +132,31 @@ async def test_every_target_has_a_line_and_refused_ones_are_counted(desk: OpenDe
         ):
             assert all(word in seen for word in words.split(" ")), words
         assert d.commands.called("acquire.batch") == []
+
+
+@pytest.mark.parametrize(("width", "shown"), [(132, False), (200, True)])
+async def test_a_wide_screen_has_the_cost_of_each_target(desk: OpenDesk, width: int, shown: bool) -> None:
+    async with desk(size=(width, 40), commands=refusing(2)) as d:
+        await open_batch(d, (*disks(2), INSTANCE))
+        await d.sees("host-01", "refused", "at most $0.53 to read")
+        rows = [line for line in d.lines if "destroy" in line]
+        assert ["$0.07 + $0.80/mo" in rows[0], "$0.50 + $7.80/mo" in rows[1]] == [shown, shown]
+
+
+async def test_a_sum_that_lacks_a_part_is_not_shown(desk: OpenDesk) -> None:
+    def answer(params: dict[str, Any]) -> Any:
+        made = made_for(params)
+        if params["target"] == disk(2).target:
+            made = msgspec.structs.replace(made, estimate=msgspec.structs.replace(made.estimate, cost=None))
+        return {"plan": msgspec.to_builtins(made), "digest": "d"}
+
+    async with desk(size=(200, 50), commands=ScriptedCommands(plan=answer)) as d:
+        await open_batch(d, disks(2))
+        await d.sees("$0.07 + $0.80/mo", "host-02")
+        assert "at most $" not in await whole_page(d)
+        await d.press("right", "enter")
+        await d.sees("2 plans are approved at once")
+        assert "cost:" not in d.text
 
 
 async def test_route_and_lock_are_those_of_all(desk: OpenDesk) -> None:
@@ -218,7 +249,8 @@ async def test_what_only_collects_is_listed_before_it_starts_and_needs_no_word(
         out = await open_batch(d, disks(3))
         await d.press("r", "right", "enter")
         assert d.screen_name == "TypedConfirm" and not d.app.screen.query("#word")
-        await d.sees("3 plans are approved at once", *(f"disk host-0{n} /dev/xvda" for n in (1, 2, 3)))
+        await d.sees("3 plans are approved at once", "cost: at most $0.15 to read", "$1.20 a month")
+        await d.sees(*(f"disk host-0{n} /dev/xvda" for n in (1, 2, 3)))
         footer = d.lines[-1]
         assert "Esc cancel" in footer and "route" not in footer and not d.app.screen.query_one(Happens).below
         await d.press("S", "s", "enter")  # what is typed is nothing, and Enter is on Cancel

@@ -184,6 +184,7 @@ async def test_hostile_names_break_no_layout(desk: OpenDesk, tmp_path: Path, siz
             assert all(line.isprintable() for line in text.split("\n"))
 
 
+@pytest.mark.slow
 async def test_plain_ascii_means_plain_ascii(desk: OpenDesk, tmp_path: Path) -> None:
     async with desk(
         fill=seed_hostile, sources=playbooks_of(tmp_path), commands=hostile_commands(), look=ASCII

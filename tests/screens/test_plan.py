@@ -25,6 +25,7 @@ async def open_plan(d: Desk, *, armed: bool = True) -> None:
     if armed:
         arm(d.model)
         await d.until(lambda: d.app.armed, "the write window")
+        d.app.clear_notifications()  # what is told of the window lies over the page for seconds
     await d.press("2")
     d.put_cursor_on(XVDA)
     await d.press("a")

@@ -63,6 +63,7 @@ def test_a_disk_is_acquired_by_keyboard_alone(home: Path, columns: int, lines: i
     assert [item["id"] for item in told["items"]] == ["E-0001"]
 
 
+@pytest.mark.slow
 def test_leaving_goes_on_and_coming_back_finds_it(home: Path) -> None:
     with Terminal([JUMPBAG, "demo"], environment(home), 100, 30) as screen:
         to_the_plan(screen, "web-01")
