@@ -27,6 +27,8 @@ _SECRET = re.compile(
 _EXAMINER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.@=,+-]{1,63}")
 _PATH = 1024
 """Characters of a path."""
+HIGHEST_PRICE = 1000
+"""US dollars; what is more is a slip of the decimal point."""
 
 
 class Examiner(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -96,6 +98,20 @@ class AwsEndpoints(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     iam: str | None = None
 
 
+class AwsPrices(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What AWS bills, in US dollars; the defaults are list prices of us-east-1, as of 2025.
+
+    ``read_1000_blocks``: GetSnapshotBlock, by the block; ``list_1000_requests``: ListSnapshotBlocks (EBS User
+    Guide, "Pricing for EBS direct APIs"). ``store_gib_month``: snapshots in the standard tier;
+    ``cross_region_gib``: a copy to another region (Amazon EBS pricing; Amazon EC2 pricing, data transfer).
+    """
+
+    read_1000_blocks: float = 0.003
+    list_1000_requests: float = 0.0006
+    store_gib_month: float = 0.05
+    cross_region_gib: float = 0.02
+
+
 class Aws(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """Access to AWS. ``role`` is assumed in each account; ``tag`` makes a resource eligible.
 
@@ -103,6 +119,7 @@ class Aws(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     ``evidence_key`` is the alias of a customer managed KMS key that every account has in each region: in the
     forensics account what copies are encrypted under, elsewhere what a snapshot is encrypted under anew when its
     own key cannot be shared. ``evidence_region``: where copies go; absent, they stay in the source's region.
+    ``prices`` are what plans reckon with.
     """
 
     forensics_account: str
@@ -120,6 +137,7 @@ class Aws(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     evidence_region: str | None = None
     accounts: list[AwsAccount] | None = None
     endpoints: AwsEndpoints = AwsEndpoints()
+    prices: AwsPrices = AwsPrices()
 
 
 class Guided(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
@@ -195,6 +213,7 @@ _EXAMPLE = "the annotated example in README.md"
 _WORDS = {
     str: "text in quotes",
     int: "a whole number, without quotes",
+    float: "a number, without quotes",
     bool: "true or false",
     list: "a list in [brackets]",
     dict: "a table",
@@ -267,6 +286,14 @@ def _check_aws(aws: Aws, source: str) -> None:
         url = getattr(aws.endpoints, name)
         if url is not None:
             check_endpoint(url, f"{source}: aws.endpoints.{name}")
+    check_prices(aws.prices, f"{source}: aws.prices")
+
+
+def check_prices(prices: AwsPrices, what: str) -> None:
+    """Refuse what can be no price, infinity and NaN among it; Usage."""
+    for name, value in msgspec.structs.asdict(prices).items():
+        if not 0 <= value <= HIGHEST_PRICE:
+            raise Usage(f"{what}.{name} is {value}", next=f"give US dollars, from 0 to {HIGHEST_PRICE}")
 
 
 def check_endpoint(url: str, what: str) -> None:

@@ -11,7 +11,7 @@ from app.cli.output import emit, fields, size, table
 from app.cli.session import Session, run
 from app.client.feed import Feed
 from app.client.rpc import AgentClient
-from app.model import Effect, Plan
+from app.model import Cost, Effect, Plan, costs
 from app.model.cautions import dangers, notes
 
 _GRAVITY: dict[str, int] = {effect: place for place, effect in enumerate(get_args(Effect))}
@@ -75,8 +75,25 @@ def document(made: Plan) -> dict[str, Any]:
         "why": made.why,
         "steps": [{name: getattr(step, name) for name in steps} for step in made.steps],
         "leases": [{name: getattr(lease, name) for name in leases} for lease in made.leases],
-        "estimate": {"bytes": made.estimate.bytes, "seconds": made.estimate.seconds},
+        "estimate": {
+            "bytes": made.estimate.bytes,
+            "seconds": made.estimate.seconds,
+            "cost": _cost(made.estimate.cost),
+        },
         "warnings": [warning.text for warning in made.warnings],
+    }
+
+
+def _cost(cost: Cost | None) -> dict[str, Any] | None:
+    """Amounts at most, in millionths of a US dollar."""
+    if cost is None:
+        return None
+    amounts = ("reading", "crossing", "passing", "once", "monthly")
+    return {
+        "unit": "USD/1000000",
+        **{name: getattr(cost, name) for name in amounts},
+        "prices": cost.prices,
+        "uncounted": list(cost.uncounted),
     }
 
 
@@ -85,12 +102,14 @@ def show(made: Plan, names: Names) -> None:
     target, grave, light = made.target, dangers(made), notes(made)
     held = f", {target.attached_to}" if target.attached_to else ""
     read = f"up to {size(made.estimate.bytes)} read" if made.estimate.bytes else "nothing is read"
+    cost = made.estimate.cost
     fields(
         [
             ("target", f"{made.kind} {target.id} ({target.name}{held}, {size(target.size_bytes)})"),
             ("account", f"{_account(made, target.account, names)} ({target.account}), {target.region}"),
             ("route", f"{made.route}, because {made.why}"),
             ("estimate", f"{read}, about {max(1, made.estimate.seconds // 60)} min"),
+            *((("cost", "; ".join(costs.in_words(cost))),) if cost else ()),
             *(("ends in", f"{item.kind} {item.source} ({item.name})") for item in made.items),
             *(("DANGER", warning.text) for warning in grave),
         ]

@@ -5,6 +5,7 @@ from app.model.inventory import Account, AccountKey, Attachment, Cloud, Resource
 from app.model.lease import Lease, LeaseState
 from app.model.plan import (
     EFFECTS,
+    Cost,
     Effect,
     Estimate,
     ItemSpec,
@@ -27,6 +28,7 @@ __all__ = [
     "Acquisition",
     "Attachment",
     "Cloud",
+    "Cost",
     "Coverage",
     "Digest",
     "Effect",

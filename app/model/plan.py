@@ -97,11 +97,38 @@ class LeaseSpec(msgspec.Struct, frozen=True, kw_only=True):
     note: str = ""
 
 
-class Estimate(msgspec.Struct, frozen=True, kw_only=True):
-    """``bytes`` is an upper bound of what is read, ``seconds`` a rough duration."""
+class Cost(msgspec.Struct, frozen=True, kw_only=True):
+    """What the cloud bills for a plan at most: each block of each disk counts as written, and is read once.
+
+    Amounts are whole millionths of a US dollar, for a plan is digested and signed. ``reading`` is for listing and
+    reading blocks, ``crossing`` for copies to another region, ``passing`` for keeping what was made for the way
+    alone as long as the estimate says, ``monthly`` for each month of what stays. ``prices`` says whose prices
+    these are, ``uncounted`` what is billed besides.
+    """
+
+    reading: int
+    crossing: int
+    passing: int
+    monthly: int
+    prices: str
+    uncounted: tuple[str, ...] = ()
+
+    @property
+    def once(self) -> int:
+        """What the acquisition itself costs."""
+        return self.reading + self.crossing + self.passing
+
+
+class Estimate(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+    """``bytes`` is an upper bound of what is read, ``seconds`` a rough duration.
+
+    ``cost`` is None where a provider states none, and is then not written: plans that were signed before there
+    were costs keep their digest.
+    """
 
     bytes: int
     seconds: int
+    cost: Cost | None = None
 
 
 class PlanWarning(msgspec.Struct, frozen=True, kw_only=True):

@@ -14,7 +14,7 @@ from providers.aws.faults import KEY_REASONS, Call, key_next
 from providers.aws.outputs import snapshot_of
 from providers.aws.settings import Settings
 
-_PAGE = 10000
+PAGE = 10000
 """Blocks a page, the most that ListSnapshotBlocks gives (EBS direct APIs Reference, MaxResults)."""
 _LAG_WAITS = (1.0, 2.0, 4.0, 8.0, 8.0, 8.0)
 """Seconds: EC2 may call a snapshot completed before these APIs know it (awslabs/coldsnap issue 141)."""
@@ -136,11 +136,11 @@ class AwsBlocks:
         for wait in _LAG_WAITS if may_lag else ():
             try:
                 return await self._clients.read(
-                    call, keys_of(grant()), SnapshotId=snapshot, MaxResults=_PAGE, **place
+                    call, keys_of(grant()), SnapshotId=snapshot, MaxResults=PAGE, **place
                 )
             except Gone:
                 await self._scope.clock.sleep(wait)
-        return await self._clients.read(call, keys_of(grant()), SnapshotId=snapshot, MaxResults=_PAGE, **place)
+        return await self._clients.read(call, keys_of(grant()), SnapshotId=snapshot, MaxResults=PAGE, **place)
 
 
 def _same_shape(call: Call, answer: dict[str, Any], size: int, block: int) -> None:
@@ -171,6 +171,6 @@ def _blocks(call: Call, answer: dict[str, Any], last: int, count: int) -> list[t
             )
         blocks.append((index, token))
         last = index
-    if len(blocks) > _PAGE:
+    if len(blocks) > PAGE:
         raise Untrusted(f"{call}: {len(blocks)} blocks on one page", next="check the endpoint in the context bar")
     return blocks

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from app.faults import Refused, Usage
+from app.faults import Refused, Untagged, Usage
 from app.model import ItemSpec, Plan, PlanWarning, Resource, Step, Target, TransferSpec
 from app.ports import Observe, PlanRequest
 from app.text import visible
@@ -125,7 +125,7 @@ class AwsPlanner:
             why=route.why,
             steps=steps,
             leases=(),
-            estimate=estimate(disks, route, region),
+            estimate=estimate(disks, route, region, self._settings.aws.prices),
             warnings=tuple(
                 warnings + cautions.of_plan(account.id, region, forensics, disks, route, steps, request.lock_days)
             ),
@@ -134,7 +134,7 @@ class AwsPlanner:
 
     def _eligible(self, resource: Resource) -> None:
         if not resource.eligible:
-            raise Refused(
+            raise Untagged(
                 f"{resource.id} in account {resource.account} is not tagged for forensics: {resource.reason}",
                 next=f"have the tag {visible(self._settings.aws.tag)} set on {resource.id}, then plan again",
             )
@@ -171,7 +171,7 @@ def _nothing(holder: Holder, left: list[Resource]) -> Refused:
             next="acquire it from inside while it runs: instance store is in no snapshot",
         )
     ids = ", ".join(volume.id for volume in left[:8])
-    return Refused(
+    return Untagged(
         f"none of the volumes of {where} is tagged for forensics: {left[0].reason}",
         next=f"have the tag set on those that are to be taken ({ids}), then plan again",
     )

@@ -13,13 +13,14 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
-from app.faults import CloudFault, Refused, Untrusted, Usage
+from app.faults import CloudFault, RouteRefused, Untrusted, Usage
 from app.model import Resource
 from app.ports import Grant, Observe
 from app.text import visible
 from providers.aws import arns
 from providers.aws.key_policy import Asker
 from providers.aws.keys import DECRYPT, DESTINATION_FROM_ENCRYPTED, SOURCE, Key, Keys
+from providers.aws.obstacles import Obstacle, either, out_of_use, refuse
 from providers.aws.settings import Settings
 
 _SAID_AT_MOST = 3
@@ -62,14 +63,6 @@ class Route:
     doubts: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Obstacle:
-    """Why something is bound to fail, and what would mend it."""
-
-    text: str
-    fix: str
-
-
 @dataclass(slots=True)
 class _Findings:
     """What checking a way gave. ``reasons``: volume id -> why it is encrypted anew."""
@@ -105,7 +98,7 @@ class Routing:
         self._alias = settings.aws.evidence_key
 
     async def choose(self, asked: str) -> Route:
-        """The route. Refused, with the fix, where it is bound to fail; Usage where it has no meaning."""
+        """The route. RouteRefused, with the fix, where it is bound to fail; Usage where it has no meaning."""
         if self._account == self._forensics and asked in ("copy", "preserve-copy"):
             raise Usage(
                 f"account {self._account} is the forensics account itself: there is nothing to copy it to",
@@ -114,11 +107,11 @@ class Routing:
         match asked:
             case "direct":
                 found = await self._direct()
-                _refuse(f"route {asked} cannot work", found.obstacles)
+                refuse(f"route {asked} cannot work", found.obstacles)
                 return self._direct_route(f"it was asked for: {self._reading()}", found)
             case "copy" | "preserve-copy":
                 found = await self._copy(downloads=asked == "copy")
-                _refuse(f"route {asked} cannot work", found.obstacles)
+                refuse(f"route {asked} cannot work", found.obstacles)
                 return self._copy_route(asked == "copy", f"it was asked for: {self._copying(found)}", found)
             case "preserve-direct":
                 return self._kept(
@@ -133,15 +126,15 @@ class Routing:
         if not found.obstacles:
             return self._direct_route(f"it needs the least: {self._reading()}", found)
         if self._account == self._forensics:
-            _refuse("route direct cannot work", found.obstacles, self._at_least())
+            refuse("route direct cannot work", found.obstacles, self._at_least())
         other = await self._copy(downloads=True)
         if other.obstacles:
             one, two = found.obstacles[0], other.obstacles[0]
             if one == two:
-                _refuse("neither route direct nor route copy can work", found.obstacles, self._at_least())
-            raise Refused(
+                refuse("neither route direct nor route copy can work", found.obstacles, self._at_least())
+            raise RouteRefused(
                 f"route direct cannot work: {one.text}; nor can route copy: {two.text}",
-                next=_or(f"{one.fix}; or {two.fix}", self._at_least()),
+                next=either(f"{one.fix}; or {two.fix}", self._at_least()),
             )
         return self._copy_route(
             True,
@@ -267,13 +260,13 @@ class Routing:
                 )
             found.obstacles.append(Obstacle(f"there is no evidence key {self._alias} in {where}; {purpose}", fix))
         elif not key.usable:
-            found.obstacles.append(_out_of_use(key, f"the evidence key {self._alias}"))
+            found.obstacles.append(out_of_use(key, f"the evidence key {self._alias}"))
             return None
         return key
 
     def _in_use(self, disk: Disk, key: Key, found: _Findings) -> bool:
         if not key.usable:
-            found.obstacles.append(_out_of_use(key, f"{key}, under which {disk.id} is encrypted,"))
+            found.obstacles.append(out_of_use(key, f"{key}, under which {disk.id} is encrypted,"))
         return key.usable
 
     async def _may(self, key: Key, account: str, region: str, actions: tuple[str, ...], found: _Findings) -> None:
@@ -373,31 +366,3 @@ class Routing:
                 f"{len(self._disks) - sum(map(len, list(by_text.values())[:_SAID_AT_MOST]))} more disks likewise"
             )
         return "; ".join(parts)
-
-
-def _out_of_use(key: Key, what: str) -> Obstacle:
-    state = {
-        "Disabled": "is disabled",
-        "PendingDeletion": "is waiting to be deleted",
-        "NotFound": "does not exist any more",
-    }.get(key.state, f"is in the state {key.state}")
-    mend = {
-        "Disabled": f"have {key} enabled again (kms:EnableKey)",
-        "PendingDeletion": f"have the deletion of {key} cancelled (kms:CancelKeyDeletion, then kms:EnableKey)",
-        "NotFound": "see in CloudTrail who deleted it; without it the disk can be read only where it is attached",
-    }.get(key.state, f"have {key} brought back into use")
-    return Obstacle(
-        f"{what} {state} in account {key.account}", f"{mend} in account {key.account}, then plan again"
-    )
-
-
-def _refuse(what: str, obstacles: Sequence[Obstacle], instead: str = "") -> None:
-    if not obstacles:
-        return
-    first = obstacles[0]
-    more = f" (and {len(obstacles) - 1} more)" if len(obstacles) > 1 else ""
-    raise Refused(f"{what}: {first.text}{more}", next=_or(first.fix, instead))
-
-
-def _or(fix: str, instead: str) -> str:
-    return f"{fix}; or {instead}" if instead and "preserve-direct" not in fix else fix

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import msgspec
 
-from app.config import Aws, check_endpoint
+from app.config import Aws, check_endpoint, check_prices
 from app.faults import Usage
 from app.text import visible
 from providers.aws import arns
@@ -47,6 +47,7 @@ class Settings:
             path = getattr(aws, what)
             if path is not None and not Path(path).expanduser().is_file():
                 raise Usage(f"aws.{what}: there is no file {visible(path)}", next="name a file that exists")
+        check_prices(aws.prices, "aws.prices")
         endpoints = {}
         for service in SERVICES:
             url = getattr(aws.endpoints, service)

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Literal
 from rich.cells import cell_len
 
 from app.faults import Fault
-from app.model import Plan, PlanWarning, cautions
+from app.model import Plan, PlanWarning, cautions, costs
 from screens.present import approval, plans
 from screens.present.amounts import count, plural, size
 from screens.present.cells import Line, Span, columns, share, wrap
-from screens.present.durations import rough
+from screens.present.durations import rough, short_time
 from screens.present.look import Look
 from screens.present.plan_steps import RANK, account_name, effect_span
 from screens.present.shelf import AccountKey
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 _LABEL = 14  # cells before a fact
 _SPARE = 105  # percent of the bytes that need room: what stands beside the images is small
-_WIDE = 110
-_KIND, _ROUTE, _SIZE, _EFFECT, _TIME, _WARNED = 8, 8, 9, 9, 9, 5
+_WIDE, _WIDEST = 110, 150
+_KIND, _ROUTE, _SIZE, _EFFECT, _TIME, _WARNED, _COST = 8, 8, 9, 9, 9, 5, 20
 _MARKS = {
     "waits": ("idle", "dim"),
     "planning": ("wait", "wait"),
@@ -64,25 +64,17 @@ def planned(drafts: Sequence[Draft]) -> list[tuple[Draft, Plan]]:
     return [(one, one.plan) for one in drafts if one.state == "planned" and one.plan is not None]
 
 
-def short_time(seconds: int) -> str:
-    """A rough duration in nine cells: ``< 1 min``, ``14 min``, ``2 h 30``."""
-    if seconds < 60:
-        return "< 1 min"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60:02d}"
-
-
 # A line for each
 
 
 def header(width: int, look: Look) -> Line:
     """The column titles."""
-    titles = [(title, "head") for title in ("target", "kind", "route", "reads", "effect", "time", "warns")]
+    titles = [(title, "head") for title in ("target", "kind", "route", "reads", "effect", "time", "warns", "cost")]
     return _columns("", titles, ("account", "head"), ("id", "head"), width, look)
 
 
 def target_line(one: Draft, names: Mapping[AccountKey, str], width: int, look: Look) -> Line:
-    """Name, kind, route, bytes, gravest effect, time and warnings; or why there is no plan."""
+    """Name, kind, route, bytes, gravest effect, time, warnings and cost; or why there is no plan."""
     glyph, tone = _MARKS[one.state]
     mark = getattr(look, glyph)
     crumb = look.clean(one.target.crumb)
@@ -99,6 +91,7 @@ def target_line(one: Draft, names: Mapping[AccountKey, str], width: int, look: L
             effect_span(approval.worst_effect([plan]), look),
             (short_time(plan.estimate.seconds), ""),
             (f"{look.warn} {warned}" if grave else str(warned) if warned else "", "need" if grave else "dim"),
+            (costs.brief(plan.estimate.cost) if plan.estimate.cost else look.none, ""),
         ]
         return _columns(mark, parts, (account, "dim"), (look.clean(one.native), "dim"), width, look, tone)
     if one.state == "refused":
@@ -119,21 +112,22 @@ def target_line(one: Draft, names: Mapping[AccountKey, str], width: int, look: L
 def _columns(
     mark: str, parts: Sequence[Span], account: Span, native: Span, width: int, look: Look, tone: str = ""
 ) -> Line:
-    name, where, ident = _sizes(width)
-    sizes = [name, _KIND, _ROUTE, _SIZE, _EFFECT, _TIME, _WARNED, where, ident]
+    name, cost, where, ident = _sizes(width)
+    sizes = [name, _KIND, _ROUTE, _SIZE, _EFFECT, _TIME, _WARNED, cost, where, ident]
     return (
         (f" {mark or ' '} ", tone),
         *columns([((span,), room) for span, room in zip((*parts, account, native), sizes, strict=True)], look),
     )
 
 
-def _sizes(width: int) -> tuple[int, int, int]:
-    """Cells of the name, the account and the id; the last two are 0 on a narrow screen."""
+def _sizes(width: int) -> tuple[int, int, int, int]:
+    """Cells of the name, the cost, the account and the id; the last three are 0 where there is no room."""
     fixed = [_KIND, _ROUTE, _SIZE, _EFFECT, _TIME, _WARNED]
     if width < _WIDE:
-        return share(width - 3, fixed, [1])[0], 0, 0
-    name, where, ident = share(width - 3, fixed, [4, 3, 4])
-    return name, where, ident
+        return share(width - 3, fixed, [1])[0], 0, 0, 0
+    cost = _COST if width >= _WIDEST else 0
+    name, where, ident = share(width - 3, [*fixed, cost] if cost else fixed, [4, 3, 4])
+    return name, cost, where, ident
 
 
 # All of them together
@@ -232,6 +226,9 @@ def _totals(
         ("makes", makes, ""),
         ("estimate", time, ""),
     ]
+    cost = costs.together(found)
+    if cost is not None:
+        out.append(("cost", plans.spoken(costs.in_words(cost), look), ""))
     for row, text in enumerate(_accounts(found, names, look)):
         out.append(("accounts" if row == 0 else "", text, ""))
     out.append(("leases", plural(len(leases), "lease") + beside, ""))
@@ -357,8 +354,8 @@ def news(said: Sequence[Span], width: int, look: Look) -> list[Line]:
 
 
 def happens(drafts: Sequence[Draft], word: str, names: Mapping[AccountKey, str], look: Look) -> list[str]:
-    """What approving means: every target with the bytes that it reads at most, then every kind of call beyond
-    observing and collecting."""
+    """What approving means: every target with the bytes that it reads at most, what all cost, then every kind of
+    call beyond observing and collecting."""
     good = planned(drafts)
     failed = [one for one in drafts if one.state == "refused"]
     lead = f"{plural(len(good), 'plan')} {'is' if len(good) == 1 else 'are'} approved at once"
@@ -375,6 +372,9 @@ def happens(drafts: Sequence[Draft], word: str, names: Mapping[AccountKey, str],
         reads = size(plan.estimate.bytes) if plan.estimate.bytes else "reads no disk"
         what = f"{plan.kind} {look.clean(one.target.crumb)} ({look.clean(plan.target.id)}), {reads}"
         out.append(what if alike else f"{what}, {way}")
+    cost = costs.together([plan for _, plan in good])
+    if cost is not None:
+        out.append(f"cost: {plans.spoken([*costs.amounts(cost), cost.prices], look)}")
     calls: dict[tuple[str, str, str], list[int]] = {}
     for place, (_, plan) in enumerate(good):
         for step in plan.steps:

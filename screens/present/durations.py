@@ -80,6 +80,14 @@ def rough(seconds: int) -> str:
     return f"{hours} h" + (f" {rest} min" if rest else "")
 
 
+def short_time(seconds: int) -> str:
+    """A rough duration in nine cells: ``< 1 min``, ``14 min``, ``2 h 30``."""
+    if seconds < 60:
+        return "< 1 min"
+    minutes = round(seconds / 60)
+    return f"{minutes} min" if minutes < 100 else f"{minutes // 60} h {minutes % 60:02d}"
+
+
 def spent(start: str | None, end: str | None, now: datetime) -> str:
     """How long a step took, or has taken so far: ``0.4 s``, ``12 s``, ``3:20``, ``1 h 05``."""
     began = moment(start)

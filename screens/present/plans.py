@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from rich.cells import cell_len, set_cell_size
 
 from app.faults import AgentGone, Denied, Fault, Refused, Usage
-from app.model import LeaseSpec, Plan, cautions
+from app.model import LeaseSpec, Plan, cautions, costs
 from screens.present.amounts import count, plural, size
 from screens.present.cells import Line, Span, cells, spread, wrap
 from screens.present.durations import rough
@@ -24,15 +24,21 @@ UNKNOWN = "not known whether it was started"
 
 
 def page(
-    plan: Plan, names: Mapping[AccountKey, str], space: str, evidence_dir: str, width: int, look: Look
+    plan: Plan,
+    names: Mapping[AccountKey, str],
+    space: str,
+    evidence_dir: str,
+    width: int,
+    look: Look,
+    policies: str,
 ) -> list[Line]:
-    """The whole plan: target and route, every step, and what it needs."""
+    """The whole plan: target and route, every step, and what it needs. ``policies`` is the key that shows them."""
     return [
         *head(plan, names, width, look),
         (),
         *step_lines(plan, names, width, look),
         (),
-        *facts(plan, names, space, evidence_dir, width, look),
+        *facts(plan, names, space, evidence_dir, width, look, policies),
     ]
 
 
@@ -137,9 +143,15 @@ def volumes(plan: Plan) -> frozenset[str]:
 
 
 def facts(
-    plan: Plan, names: Mapping[AccountKey, str], space: str, evidence_dir: str, width: int, look: Look
+    plan: Plan,
+    names: Mapping[AccountKey, str],
+    space: str,
+    evidence_dir: str,
+    width: int,
+    look: Look,
+    policies: str,
 ) -> list[Line]:
-    """Permissions, clocks, leases, estimate, what it ends in, room and notes."""
+    """Permissions, clocks, leases, estimate, cost, what it ends in, room and notes."""
     out: list[Line] = []
 
     def fact(label: str, text: str, tone: str = "") -> None:
@@ -149,7 +161,7 @@ def facts(
     actions = {action for step in plan.steps for need in step.permissions for action in need.actions}
     resources = {one for step in plan.steps for need in step.permissions for one in need.resources}
     asked = f"{plural(len(actions), 'action')} on {plural(len(resources), 'resource')}"
-    fact("permissions", f"{asked} {look.dot} P shows the policies")
+    fact("permissions", f"{asked} {look.dot} {policies} shows the policies")
     if plan.leases:
         fact("clocks", _clocks(plan.leases, look))
         for note in dict.fromkeys(lease.note for lease in plan.leases if lease.note):
@@ -158,6 +170,8 @@ def facts(
             out.append(((f" {'leases' if row == 0 else '':<{_LABEL - 1}}", "head"), *line))
     reads = f"reads at most {size(plan.estimate.bytes)}" if plan.estimate.bytes else "reads no disk"
     fact("estimate", f"{look.approx} {rough(plan.estimate.seconds)} {look.dot} {reads}")
+    if plan.estimate.cost is not None:
+        fact("cost", spoken(costs.in_words(plan.estimate.cost), look))
     fact("ends in", _ends_in(plan, look))
     if space:
         fact("room", look.clean(space, 300))
@@ -166,6 +180,11 @@ def facts(
     for place, warning in enumerate(cautions.notes(plan)):
         fact("notes" if place == 0 else "", look.clean(warning.text, 600), "dim")
     return out
+
+
+def spoken(parts: Sequence[str], look: Look) -> str:
+    """What :mod:`app.model.costs` says, on one line."""
+    return f" {look.dot} ".join(look.clean(part, 600) for part in parts)
 
 
 def _clocks(leases: Sequence[LeaseSpec], look: Look) -> str:

@@ -74,6 +74,9 @@ def test_a_plan_for_people(capsys: pytest.CaptureFixture[str]) -> None:
     assert "SHARE" in told and "DESTROY" in told and "MODIFY" in told and "  observe  " in told
     assert all(warning.text in told for warning in made.warnings)
     assert [line.split()[0] for line in told.split("\n") if "60 min" in line].count("forensics") == 3
+    (cost,) = [line for line in told.split("\n") if line.startswith("cost ")]
+    assert "at most $0.48 to read; $0.02 for copies on the way; $7.80 a month for what is kept; list pri" in cost
+    assert cost.endswith("not counted: traffic out of eu-west-1, KMS requests")
     assert told.count(CLAMPED) == 1 and told.index("DANGER") < told.index("\nstep ") < told.index("\nnote ")
 
 
@@ -88,6 +91,24 @@ def test_the_document_of_a_plan_has_the_keys_of_the_contract() -> None:
     told = plan.document(instance_plan())
     assert set(told) == {"kind", "target", "route", "why", "steps", "leases", "estimate", "warnings"}
     assert [step["id"] for step in told["steps"]] == [str(number) for number in range(1, 32)]
+    assert told["estimate"]["cost"] == {
+        "unit": "USD/1000000",
+        "reading": 479_234,
+        "crossing": 0,
+        "passing": 14_286,
+        "once": 493_520,
+        "monthly": 7_800_000,
+        "prices": "list prices of us-east-1 (2025)",
+        "uncounted": ["traffic out of eu-west-1", "KMS requests"],
+    }
+
+
+def test_a_plan_without_a_cost_says_none(capsys: pytest.CaptureFixture[str]) -> None:
+    made = disk_plan("direct")
+    made = msgspec.structs.replace(made, estimate=msgspec.structs.replace(made.estimate, cost=None))
+    assert plan.document(made)["estimate"] == {"bytes": 8 * GIB, "seconds": 840, "cost": None}
+    plan.show(made, NAMES)
+    assert "cost" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from app.config import load
+from app.config import AwsPrices, load
 from app.faults import Usage
 
 GOOD = """
@@ -54,6 +54,13 @@ def test_a_good_configuration_reads(tmp_path: Path) -> None:
         (GOOD.replace('"ex-07"', '"ex-07"\nroster = ["ex-11", "ex 12"]'), "examiner.roster[1]", "letters"),
         (GOOD.replace('"ex-07"', '"ex-07"\nroster = "ex-11"'), "examiner.roster", "a list"),
         (GOOD.replace("role =", 'tag = "Forensics"\nrole ='), "aws.tag", "Forensics=Enabled"),
+        (GOOD + "[aws.prices]\nstore_gib_month = -0.05\n", "store_gib_month is -0.05", "from 0 to 1000"),
+        (GOOD + "[aws.prices]\nread_1000_blocks = inf\n", "aws.prices.read_1000_blocks is inf", "from 0 to 1000"),
+        (GOOD + "[aws.prices]\nread_1000_blocks = nan\n", "aws.prices.read_1000_blocks is nan", "from 0 to 1000"),
+        (GOOD + "[aws.prices]\ncross_region_gib = 1001\n", "aws.prices.cross_region_gib", "from 0 to 1000"),
+        (GOOD + '[aws.prices]\ncross_region_gib = "2"\n', "aws.prices.cross_region_gib", "a number, without"),
+        (GOOD + "[aws.prices]\nstore_gib = 0.05\n", "aws.prices.store_gib", "store_gib_month"),
+        (GOOD.replace("role =", "prices = 0.05\nrole ="), "aws.prices", "a table"),
     ],
 )
 def test_an_error_names_the_file_the_place_and_the_fix(tmp_path: Path, text: str, names: str, fix: str) -> None:
@@ -72,6 +79,13 @@ def test_a_roster_names_who_else_may_open_the_case(tmp_path: Path) -> None:
     with pytest.raises(Usage, match="'ex-12' is not an examiner of this case") as caught:
         examiner.check("ex-12")
     assert "ex-07, ex-11" in caught.value.next
+
+
+def test_prices_that_are_left_out_are_the_listed_ones(tmp_path: Path) -> None:
+    aws = load(written(tmp_path, GOOD + "[aws.prices]\nstore_gib_month = 0\ncross_region_gib = 1_000\n")).aws
+    assert aws is not None
+    assert aws.prices == AwsPrices(store_gib_month=0, cross_region_gib=1000)
+    assert (aws.prices.read_1000_blocks, aws.prices.list_1000_requests) == (0.003, 0.0006)
 
 
 def test_plain_http_is_fine_on_loopback_alone(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from app.model import PlanWarning
 from screens.present import approval, plan_steps, plans
 from screens.present.cells import Line, cells
-from screens.present.look import UNICODE
+from screens.present.look import ASCII, UNICODE, Look
 from tests.screens.sample_plan import instance_plan, plan
 from tests.screens.seed import PAYMENTS, REGION, XVDA
 
@@ -119,17 +119,42 @@ def test_what_will_happen_is_said_once_for_each_kind_of_call() -> None:
 def test_the_clocks_of_a_plan(seconds: int, renewals: int, words: str) -> None:
     made = instance_plan(lock=7)
     leases_ = tuple(msgspec.structs.replace(one, seconds=seconds, renewals=renewals) for one in made.leases)
-    shown = text(plans.facts(msgspec.structs.replace(made, leases=leases_), {}, "", "", 128, UNICODE))
+    shown = text(plans.facts(msgspec.structs.replace(made, leases=leases_), {}, "", "", 128, UNICODE, "P"))
     assert words in shown and shown.count("clamped to 3,600 s") == 1
 
 
 def test_what_a_plan_ends_in() -> None:
     def ends(made: Any) -> str:
-        return text(plans.facts(made, {}, "", "/evidence", 128, UNICODE))
+        return text(plans.facts(made, {}, "", "/evidence", 128, UNICODE, "P"))
 
     assert "3 disk images, 78.0 GiB · 1 set of files that describe the instance" in ends(instance_plan())
     assert "no disk is downloaded" in ends(instance_plan("preserve")) and "reads no disk" in ends(plan("preserve"))
     assert "/evidence" in ends(instance_plan("preserve")) and "/evidence" not in ends(plan("preserve"))
+
+
+@pytest.mark.parametrize("look", [UNICODE, ASCII])
+def test_what_a_plan_costs_stands_under_its_estimate(look: Look) -> None:
+    lines = plans.facts(instance_plan(), {}, "", "", 78, look, "P")
+    assert all(cells(line) <= 78 for line in lines)
+    labels = [line[0][0].strip() for line in lines]
+    first, last = labels.index("cost"), labels.index("ends in")
+    assert labels.index("estimate") == first - 1
+    said = " ".join("".join(text for text, _ in line[1:]) for line in lines[first:last])
+    dot = look.dot
+    assert said == (  # 78 x 0.006144 = 0.479; 78 x 0.05 x 2 = 7.80
+        f"at most $0.48 to read {dot} $0.02 for copies on the way {dot} $7.80 a month for what is kept {dot} "
+        f"list prices of us-east-1 (2025) {dot} not counted: traffic out of {REGION}, "
+        "KMS requests"
+    )
+
+
+def test_what_is_only_kept_is_paid_by_the_month_and_no_cost_is_no_line() -> None:
+    kept = plan("preserve")
+    assert "at most $0.40 a month for what is kept · list" in text(
+        plans.facts(kept, {}, "", "", 128, UNICODE, "P")
+    )
+    bare = msgspec.structs.replace(kept, estimate=msgspec.structs.replace(kept.estimate, cost=None))
+    assert "$" not in text(plans.facts(bare, {}, "", "", 128, UNICODE, "P"))
 
 
 def test_a_disk_is_called_by_its_device_where_its_heading_has_the_id() -> None:
@@ -151,7 +176,7 @@ def test_dangers_stand_under_the_route_and_notes_at_the_end() -> None:
     codes = ("visible", "auto-scaling", "upper-bound", "crash-consistent", "lock")
     warned = tuple(PlanWarning(code=code, text=f"of {code}") for code in codes)
     made = msgspec.structs.replace(plan(), warnings=warned)
-    first, last = plans.head(made, {}, 128, UNICODE), plans.facts(made, {}, "", "", 128, UNICODE)
+    first, last = plans.head(made, {}, 128, UNICODE), plans.facts(made, {}, "", "", 128, UNICODE, "P")
     assert "▲ 2 dangers · 2 notes" in text(first[:1])
     assert text(first).endswith(" ▲ of auto-scaling\n ▲ of lock")
     assert [f"of {code}" in text(last) for code in codes] == [True, False, False, True, False]
