@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Literal
 
@@ -10,6 +11,7 @@ import msgspec
 from app.clock import parse_stamp, stamp
 from app.faults import Broken
 from app.model import Coverage, Digest, EvidenceItem, Gap
+from app.model.disagreement import Disagreement
 from app.model.view import EvidenceCheck
 
 IMAGE = "data/disk.raw"
@@ -76,6 +78,7 @@ class SealedEvidence:
             bytes_total=done if state == "ok" else begun.bytes_total,
             ended=when,
             reason=body["outcome"]["error"] or not_sealed(body.get("params", {})),
+            disagree=_disagreement(body.get("params", {})) if state == "bad" else None,
         )
         fresh = tuple(digest for digest in read_digests(body) if digest not in item.digests)
         if fresh:
@@ -91,6 +94,13 @@ def not_sealed(params: dict[str, Any]) -> str | None:
     what = names if count == 1 else f"{count} files ({names}{', …' if count > len(found['names']) else ''})"
     is_, was = ("stands", "was") if count == 1 else ("stand", "were")
     return f"{what}, ending in .tmp, {is_} in the bag and {was} neither sealed nor read"
+
+
+def _disagreement(params: dict[str, Any]) -> Disagreement | None:
+    """What the outcome of a check says of the whole bag; None where it does not, or says it in another form."""
+    with suppress(msgspec.ValidationError):
+        return msgspec.convert(params.get("disagree"), Disagreement | None, strict=False)
+    return None
 
 
 def read_digests(body: dict[str, Any]) -> tuple[Digest, ...]:

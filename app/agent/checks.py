@@ -18,14 +18,16 @@ import msgspec
 
 from app.acquisition.record import AGENT, Record
 from app.acquisition.sealed import STOPPED, not_sealed
+from app.agent.findings import in_words
 from app.case.readmodel import ReadModel
 from app.clock import Clock, parse_stamp, stamp
 from app.custody import CannotRead, Entry
 from app.custody.disk import Wrong, kind_of, open_file, walk
+from app.custody.plain import plain
 from app.custody.record import Seal
-from app.custody.verify_bag import BagReport
-from app.custody.verify_evidence import inspect_sealed
+from app.custody.survey import Survey
 from app.faults import Broken, Fault, Refused, Usage
+from app.model.disagreement import Disagreement
 from app.model.view import EvidenceCheck
 from app.text import visible
 
@@ -41,15 +43,25 @@ class Stopped(Exception):
     """A check ended because it was asked to."""
 
 
+class _Disagrees(Wrong):
+    """The bag was read, to its end or not, and is not what was sealed. ``found`` is the whole of it."""
+
+    def __init__(self, first: str, found: Disagreement) -> None:
+        super().__init__(first)
+        self.found = found
+
+
 @dataclass(slots=True)
 class _Check:
-    """One check, waiting or under way. ``bytes_done`` is written by the thread that reads."""
+    """One check, waiting or under way. The thread that reads writes ``bytes_done``, and in ``first`` what is known
+    not to agree."""
 
     row: EvidenceCheck
     actor: str
     stop: threading.Event = field(default_factory=threading.Event)
     stopped_by: str = ""
     bytes_done: int = 0
+    first: str = ""
     over: asyncio.Event = field(default_factory=asyncio.Event)
 
     def end(self, by: str) -> None:
@@ -163,29 +175,33 @@ class Checks:
         reading = asyncio.ensure_future(asyncio.to_thread(_read, check, bag, seal, record.case.id))
         while not reading.done():
             await asyncio.wait({reading}, timeout=_EVERY_S)
-            if check.bytes_done != check.row.bytes_done:
-                self._show(check, bytes_done=check.bytes_done)
+            if (check.bytes_done, check.first) != (check.row.bytes_done, check.row.reason or ""):
+                self._show(check, bytes_done=check.bytes_done, reason=check.first or None)
         self._close(check, intent, reading)
         check.row = record.evidence.checks[item]
 
-    def _close(self, check: _Check, intent: Entry, reading: asyncio.Future[BagReport]) -> None:
+    def _close(self, check: _Check, intent: Entry, reading: asyncio.Future[Survey]) -> None:
         """The outcome. The record writes the row that goes with it."""
         item, done, record = check.row.item, check.bytes_done, self._record
         params: dict[str, Any] = {"bytes": str(done)}
         try:
             report = reading.result()
         except Stopped:
-            by_agent = check.stopped_by == AGENT
             record.abandoned(
                 intent,
                 f"The check of {item} was stopped after {done} of {check.row.bytes_total} bytes: it says nothing "
                 "of the item.",
-                "interrupted" if by_agent else STOPPED,
-                "the agent stopped" if by_agent else f"{check.stopped_by} stopped it",
+                "interrupted" if check.stopped_by == AGENT else STOPPED,
+                _stopped(check),
                 params=params,
             )
-        except Wrong as error:
+        except _Disagrees as error:
             fault: Fault = Broken(str(error), next=_KEEP)
+            params["disagree"] = plain(msgspec.to_builtins(error.found))
+            summary = f"{item} does not agree with the record: {in_words(error.found, str(error))}"
+            record.failed(intent, summary, fault, params=params)
+        except Wrong as error:
+            fault = Broken(str(error), next=_KEEP)
             record.failed(intent, f"{item} does not agree with the record: {error}.", fault, params=params)
         except (CannotRead, OSError) as error:
             fault = Fault(str(error), provider_code="unreadable")
@@ -219,7 +235,11 @@ class Checks:
         return stamp(self._clock.now())
 
 
-def _reverified(report: BagReport, seal: Seal) -> list[dict[str, str]]:
+def _stopped(check: _Check) -> str:
+    return "the agent stopped" if check.stopped_by == AGENT else f"{check.stopped_by} stopped it"
+
+
+def _reverified(report: Survey, seal: Seal) -> list[dict[str, str]]:
     """What the seal names, as it was read just now."""
     return [
         {"of": of, "alg": "sha256", "hex": report.digests[of][0], "bytes": str(report.digests[of][1])}
@@ -231,21 +251,47 @@ def _reverified(report: BagReport, seal: Seal) -> list[dict[str, str]]:
 # -- in the thread that reads --------------------------------------------------------------------------
 
 
-def _read(check: _Check, bag: Path, seal: Seal, case: str) -> BagReport:
-    """Every byte of the bag, from the disk. Wrong, CannotRead or Stopped."""
+def _read(check: _Check, bag: Path, seal: Seal, case: str) -> Survey:
+    """Every byte of the bag, from the disk. Wrong, CannotRead or Stopped.
+
+    What ends it early says nothing of the item, unless it is known by then that it does not agree: that stays.
+    """
     _uncache(bag)
     before, last = 0, ("", 0)
 
-    def progress(name: str, done: int, total: int) -> None:
-        nonlocal before, last
+    def look() -> None:
+        check.first = survey.first
         if check.stop.is_set():
             raise Stopped
+
+    def progress(name: str, done: int, total: int) -> None:
+        nonlocal before, last
+        look()
         if name != last[0]:
             before += last[1]
         last = name, done
         check.bytes_done = before + done
 
-    return inspect_sealed(bag, seal, case, progress=progress)
+    survey, ended = Survey(seal=seal, look=look), ""
+    try:
+        survey.read(bag, case, progress)
+    except Exception as error:
+        if not survey.first:
+            raise
+        ended = _why(check, error)
+    if survey.first:
+        raise _Disagrees(survey.first, survey.findings(ended))
+    return survey
+
+
+def _why(check: _Check, error: Exception) -> str:
+    """Why a bag that is known not to agree was not read to its end."""
+    if isinstance(error, Stopped):
+        return _stopped(check)
+    if isinstance(error, CannotRead | OSError):
+        return f"it could not be read further: {error}"
+    log.error("a check ended", exc_info=error)
+    return f"an error inside the agent ({type(error).__name__})"
 
 
 def _uncache(bag: Path) -> None:

@@ -8,6 +8,7 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from itertools import chain
 
 from app.custody.body import SEALED_BLOCKS, SEALED_IMAGE
 from app.custody.disk import PIECE, CannotRead, Wrong, pieces
@@ -19,33 +20,54 @@ _ZEROS = bytes(PIECE)
 _AHEAD = 4
 
 
-def check_image(
-    image: int, size: int, block_size: int, table: int, progress: Callable[[str, int, int], None] | None
-) -> tuple[str, str]:
-    """The hex SHA-256 of the image and the hex root over its blocks.
+Row = tuple[int, bytes]
+"""A block's index and its SHA-256."""
+Differs = Callable[[str, int | None], None]
+"""``(what is wrong, index of the block that differs)``, in ascending order; None where a line of ``blocks.tsv`` is
+none, and those after it are not read. What it raises ends the pass and reaches the caller."""
 
-    Wrong if ``blocks.tsv`` does not list exactly the blocks that are not wholly zero, with their digests.
+
+def check_image(
+    image: int,
+    size: int,
+    block_size: int,
+    table: int,
+    progress: Callable[[str, int, int], None] | None,
+    differs: Differs,
+) -> tuple[str, str]:
+    """The hex SHA-256 of the first ``size`` bytes of the image and the hex root over their blocks.
+
+    ``differs`` is called where ``blocks.tsv`` does not list exactly the blocks that are not wholly zero, with
+    their digests.
     """
     whole = _Follower()
-    rows = _rows(table)
-
-    def compared() -> Iterator[tuple[int, bytes]]:
-        for index, digest in _digests(image, size, block_size, whole, progress):
-            row = next(rows, None)
-            if row is None or row[0] > index:
-                raise Wrong(f"{SEALED_BLOCKS} does not list block {index}, which is not zero")
-            if row[0] < index:
-                raise Wrong(f"{SEALED_BLOCKS} lists block {row[0]}, which is wholly zero or not in the image")
-            if row[1] != digest:
-                raise Wrong(f"{SEALED_IMAGE}: block {index} does not have the SHA-256 of {SEALED_BLOCKS}")
-            yield index, digest
-
     with whole:
-        root = blocks_root(block_count(block_size, size), block_size, size, compared())
-        extra = next(rows, None)
-        if extra is not None:
-            raise Wrong(f"{SEALED_BLOCKS} lists block {extra[0]}, which is wholly zero or not in the image")
+        blocks = _compared(_rows(table, differs), _digests(image, size, block_size, whole, progress), differs)
+        root = blocks_root(block_count(block_size, size), block_size, size, blocks)
         return whole.hexdigest(), root.hex()
+
+
+def _compared(rows: Iterator[Row], blocks: Iterator[Row], differs: Differs) -> Iterator[Row]:
+    """The blocks as they are, each held against its row."""
+    row: Row | None = None
+    for index, digest in blocks:
+        row = row or next(rows, None)
+        while row is not None and row[0] < index:
+            differs(_listed(row), row[0])
+            row = next(rows, None)
+        if row is None or row[0] > index:
+            differs(f"{SEALED_BLOCKS} does not list block {index}, which is not zero", index)
+        else:
+            if row[1] != digest:
+                differs(f"{SEALED_IMAGE}: block {index} does not have the SHA-256 of {SEALED_BLOCKS}", index)
+            row = None
+        yield index, digest
+    for left in chain([row] if row else [], rows):
+        differs(_listed(left), left[0])
+
+
+def _listed(row: Row) -> str:
+    return f"{SEALED_BLOCKS} lists block {row[0]}, which is wholly zero or not in the image"
 
 
 class _Follower:
@@ -73,25 +95,27 @@ class _Follower:
         return self._digest.hexdigest()
 
 
-def _rows(table: int) -> Iterator[tuple[int, bytes]]:
+def _rows(table: int, differs: Differs) -> Iterator[Row]:
     reader, last = LineReader(), -1
     for piece in pieces(table, 0, os.fstat(table).st_size):
         for line in reader.feed(piece):
             row = _ROW.fullmatch(line.data or b"")
             if row is None:
-                raise Wrong(f"{SEALED_BLOCKS}: line {line.number} is not an index, a tab and a SHA-256")
+                differs(f"{SEALED_BLOCKS}: line {line.number} is not an index, a tab and a SHA-256", None)
+                return
             index = int(row[1])
             if index <= last:
-                raise Wrong(f"{SEALED_BLOCKS}: line {line.number} does not ascend")
+                differs(f"{SEALED_BLOCKS}: line {line.number} does not ascend", None)
+                return
             last = index
             yield index, bytes.fromhex(row[2].decode("ascii"))
     if reader.tail_size:
-        raise Wrong(f"{SEALED_BLOCKS} does not end in a line feed")
+        differs(f"{SEALED_BLOCKS} does not end in a line feed", None)
 
 
 def _digests(
     image: int, size: int, block_size: int, whole: _Follower, progress: Callable[[str, int, int], None] | None
-) -> Iterator[tuple[int, bytes]]:
+) -> Iterator[Row]:
     """``(index, digest)`` of every block that is not wholly zero, while the whole is hashed beside."""
     position = 0
     for start, end in _data(image, size):

@@ -13,7 +13,6 @@ from typing import Any
 from app.custody.vocabulary import ACTS, FACTS, OUTCOMES, PHASES
 from app.text import visible
 
-_HEX16 = re.compile(r"[0-9a-f]{16}")
 _HEX64 = re.compile(r"[0-9a-f]{64}")
 _HEX = re.compile(r"(?:[0-9a-f]{2})+")
 _DECIMAL = re.compile(r"0|[1-9][0-9]{0,38}")

@@ -235,11 +235,6 @@ class Ledger(LogWriter):
         """The id of the log key in force."""
         return self._signer.keyid
 
-    @property
-    def short_of_room(self) -> bool:
-        """The disk is full: outcomes are still recorded, new acts are refused."""
-        return self._spent
-
     def open_intents(self) -> list[Entry]:
         """Intents without an outcome, oldest first."""
         with self._lock:

@@ -58,12 +58,24 @@ IMAGE_LABELS = tuple(
 class BagReport:
     """What a sound bag holds. ``digests`` maps files to (hex, bytes), ``info`` the labels of bag-info.txt.
 
-    ``ignored``: files whose names end in ``.tmp``, which are not of the bag and were not read.
+    ``ignored``: files whose names end in ``.tmp``, which are not of the bag and were not read. ``tags`` and
+    ``payload`` are the files that stand there, ``strange`` what is neither file nor directory, ``empty`` the
+    directories that hold nothing; all of them, once ``walked``. ``manifest`` and ``tag_manifest`` map paths to
+    digests, None where they were not read.
+
+    The inspection tells it what is wrong, and this one ends it there; :class:`app.custody.survey.Survey` goes on.
     """
 
     digests: dict[str, tuple[str, int]] = field(default_factory=dict)
     info: dict[str, str] = field(default_factory=dict)
     ignored: list[str] = field(default_factory=list)
+    tags: set[str] = field(default_factory=set)
+    payload: set[str] = field(default_factory=set)
+    strange: set[str] = field(default_factory=set)
+    empty: set[str] = field(default_factory=set)
+    walked: bool = False
+    manifest: dict[str, str] | None = None
+    tag_manifest: dict[str, str] | None = None
 
     @property
     def warnings(self) -> list[str]:
@@ -75,6 +87,23 @@ class BagReport:
         """Whether it is the bag of a disk."""
         return SEALED_IMAGE in self.digests
 
+    @property
+    def named(self) -> frozenset[str]:
+        """Files to read besides those that the manifests list."""
+        return frozenset()
+
+    def wrong(self, text: str) -> None:
+        """Something does not agree. Wrong, unless the inspection is to go on."""
+        raise Wrong(text)
+
+    def block(self, text: str, index: int | None) -> None:
+        """A block of the image differs: see :data:`app.custody.blocks.Differs`."""
+        self.wrong(text)
+
+    def image_to_read(self, size: int, block_size: int) -> int | None:
+        """How many of the image's ``size`` bytes are to be compared by blocks; None for none, just read."""
+        return size
+
 
 def check_bag(path: Path, *, progress: Progress | None = None) -> str | None:
     """What is wrong with the bag, None if nothing is. CannotRead if it could not be read."""
@@ -85,34 +114,38 @@ def check_bag(path: Path, *, progress: Progress | None = None) -> str | None:
     return None
 
 
-def inspect_bag(path: Path, *, progress: Progress | None = None) -> BagReport:
-    """Check every byte of a bag. Wrong names the file and what is wrong with it; CannotRead likewise."""
-    report = BagReport()
-    tags, payload, empty = _files(path, report)
-    _declaration(_named(path, _BAGIT))
-    manifest = _manifest(path, MANIFEST)
-    tag_manifest = _manifest(path, SEALED_TAGS)
-    _same_files(MANIFEST, manifest, payload)
-    _same_files(SEALED_TAGS, tag_manifest, tags - {SEALED_TAGS})
-    if empty:
-        raise Wrong(f"{visible(min(empty))} is an empty directory")
-    if not payload:
-        raise Wrong("data is missing")
-    report.info = read_info(_named(path, INFO))
-    for name in sorted(tag_manifest):
-        _file(path, name, tag_manifest[name], report, progress)
-    report.digests[SEALED_TAGS] = _digest(path, SEALED_TAGS, progress)
-    image = SEALED_IMAGE in payload
-    if image != (SEALED_BLOCKS in tags):
-        raise Wrong(f"{SEALED_BLOCKS} is missing" if image else f"{SEALED_BLOCKS} stands beside no {SEALED_IMAGE}")
-    for name in sorted(payload - {SEALED_IMAGE}):
-        _file(path, name, manifest[name], report, progress)
-    _labels(report.info, image)
+def inspect_bag(path: Path, *, progress: Progress | None = None, report: BagReport | None = None) -> BagReport:
+    """Check every byte of a bag. Wrong names the file and what is wrong with it; CannotRead likewise.
+
+    ``report`` is filled in, and told what is wrong; without one the first that is ends the inspection.
+    """
+    report = BagReport() if report is None else report
+    _files(path, report)
+    _declaration(_named(path, _BAGIT, report), report)
+    report.manifest = _manifest(path, MANIFEST, report)
+    report.tag_manifest = _manifest(path, SEALED_TAGS, report)
+    _same_files(MANIFEST, report.manifest, report.payload, report)
+    _same_files(SEALED_TAGS, report.tag_manifest, report.tags - {SEALED_TAGS}, report)
+    if report.empty:
+        report.wrong(f"{visible(min(report.empty))} is an empty directory")
+    if not report.payload:
+        report.wrong("data is missing")
+    report.info = _info(path, report)
+    _read_listed(path, report.tag_manifest, report.tags - {SEALED_TAGS}, report, progress)
+    if SEALED_TAGS in report.tags:
+        report.digests[SEALED_TAGS] = _digest(path, SEALED_TAGS, progress)
+    image = SEALED_IMAGE in report.payload
+    if image != (SEALED_BLOCKS in report.tags):
+        report.wrong(
+            f"{SEALED_BLOCKS} is missing" if image else f"{SEALED_BLOCKS} stands beside no {SEALED_IMAGE}"
+        )
+    _read_listed(path, report.manifest, report.payload - {SEALED_IMAGE}, report, progress)
+    labelled = _labels(report, image)
     if image:
-        report.digests[SEALED_IMAGE] = _image(path, manifest[SEALED_IMAGE], report.info, progress)
-    sizes = [report.digests[name][1] for name in payload]
-    if report.info["Payload-Oxum"] != f"{sum(sizes)}.{len(sizes)}":
-        raise Wrong(f"{INFO}: Payload-Oxum is not {sum(sizes)}.{len(sizes)}")
+        _image(path, labelled, report, progress)
+    sizes = [report.digests[name][1] for name in report.payload & report.digests.keys()]
+    if report.info.get("Payload-Oxum") != f"{sum(sizes)}.{len(sizes)}":
+        report.wrong(f"{INFO}: Payload-Oxum is not {sum(sizes)}.{len(sizes)}")
     return report
 
 
@@ -138,55 +171,72 @@ def read_info(data: bytes) -> dict[str, str]:
     return info
 
 
-def _files(path: Path, report: BagReport) -> tuple[set[str], set[str], set[str]]:
+def _files(path: Path, report: BagReport) -> None:
     """Tag files, payload files and empty directories. Links and special files are wrong."""
-    tags: set[str] = set()
-    payload: set[str] = set()
-    empty: set[str] = set()
     for name, kind in walk(path):
-        if kind == "link":
-            raise Wrong(f"{visible(name)} is a symbolic link")
         if kind == "dir":
-            empty.add(name)
+            report.empty.add(name)
         elif kind != "file":
-            raise Wrong(f"{visible(name)} is not a regular file")
+            report.strange.add(name)
+            report.wrong(f"{visible(name)} is {'a symbolic link' if kind == 'link' else 'not a regular file'}")
         elif name.endswith(".tmp"):
             report.ignored.append(name)
             continue
         else:
-            (payload if name.startswith("data/") else tags).add(name)
-        parent = name.rpartition("/")[0]
-        empty.discard(parent)
-    if "fetch.txt" in tags:
-        raise Wrong("fetch.txt: the bag is not complete")
-    for name in tags - {MANIFEST, SEALED_TAGS}:
+            (report.payload if name.startswith("data/") else report.tags).add(name)
+        report.empty.discard(name.rpartition("/")[0])
+    report.walked = True
+    if "fetch.txt" in report.tags:
+        report.wrong("fetch.txt: the bag is not complete")
+    for name in report.tags - {MANIFEST, SEALED_TAGS}:
         if _OTHER_MANIFEST.fullmatch(name):
-            raise Wrong(f"{visible(name)} is a manifest that is not known here")
+            report.wrong(f"{visible(name)} is a manifest that is not known here")
     for name in (_BAGIT, INFO, MANIFEST, SEALED_TAGS):
-        if name not in tags:
-            raise Wrong(f"{name} is missing")
-    return tags, payload, empty
+        if name not in report.tags:
+            report.wrong(f"{name} is missing")
 
 
-def _named(path: Path, name: str, limit: int = _SMALL) -> bytes:
+def _named(path: Path, name: str, report: BagReport, limit: int = _SMALL) -> bytes | None:
+    """What the file holds; None where that is wrong already."""
     try:
         return read_small(path / name, limit)
     except Wrong as error:
-        raise Wrong(f"{name}: {error}") from None
+        report.wrong(f"{name}: {error}")
+        return None
     except CannotRead as error:
         raise CannotRead(f"{name}: {error}") from None
 
 
-def _declaration(data: bytes) -> None:
+def _info(path: Path, report: BagReport) -> dict[str, str]:
+    data = _named(path, INFO, report)
+    try:
+        return {} if data is None else read_info(data)
+    except Wrong as error:
+        report.wrong(str(error))
+        return {}
+
+
+def _declaration(data: bytes | None, report: BagReport) -> None:
+    if data is None:
+        return
     lines = data.replace(b"\r\n", b"\n").removesuffix(b"\n").split(b"\n")
     if lines != [b"BagIt-Version: 1.0", b"Tag-File-Character-Encoding: UTF-8"]:
-        raise Wrong(f"{_BAGIT} does not declare BagIt 1.0 in UTF-8")
+        report.wrong(f"{_BAGIT} does not declare BagIt 1.0 in UTF-8")
 
 
-def _manifest(path: Path, name: str) -> dict[str, str]:
-    """Path to digest. Only what ``sha256sum -c`` and BagIt read alike is accepted."""
+def _manifest(path: Path, name: str, report: BagReport) -> dict[str, str] | None:
+    """Path to digest; None where it is no manifest."""
+    data = _named(path, name, report, _MANIFEST_LIMIT)
+    try:
+        return None if data is None else _entries(name, data)
+    except Wrong as error:
+        report.wrong(str(error))
+        return None
+
+
+def _entries(name: str, data: bytes) -> dict[str, str]:
+    """Only what ``sha256sum -c`` and BagIt read alike is accepted."""
     entries: dict[str, str] = {}
-    data = _named(path, name, _MANIFEST_LIMIT)
     if data and not data.endswith(b"\n"):
         raise Wrong(f"{name} does not end in a line feed")
     for number, line in enumerate(data.split(b"\n")[:-1], 1):
@@ -206,12 +256,14 @@ def _manifest(path: Path, name: str) -> dict[str, str]:
     return entries
 
 
-def _same_files(manifest: str, listed: dict[str, str], found: set[str]) -> None:
+def _same_files(manifest: str, listed: dict[str, str] | None, found: set[str], report: BagReport) -> None:
+    if listed is None:
+        return
     missing, extra = listed.keys() - found, found - listed.keys()
     if missing:
-        raise Wrong(f"{visible(min(missing))} is missing")
+        report.wrong(f"{visible(min(missing))} is missing")
     if extra:
-        raise Wrong(f"{visible(min(extra))} is not in {manifest}")
+        report.wrong(f"{visible(min(extra))} is not in {manifest}")
 
 
 def _digest(path: Path, name: str, progress: Progress | None) -> tuple[str, int]:
@@ -236,51 +288,78 @@ def _digest(path: Path, name: str, progress: Progress | None) -> tuple[str, int]
     return digest.hexdigest(), done
 
 
-def _file(path: Path, name: str, expected: str, report: BagReport, progress: Progress | None) -> None:
-    report.digests[name] = found = _digest(path, name, progress)
-    if found[0] != expected:
-        raise Wrong(f"{visible(name)} does not have the SHA-256 of its manifest")
+def _read_listed(
+    path: Path,
+    listed: dict[str, str] | None,
+    found: set[str],
+    report: BagReport,
+    progress: Progress | None,
+) -> None:
+    """Each of the files that is listed, held against its digest; what is ``named`` beside them is read too."""
+    expected = listed or {}
+    for name in sorted((expected.keys() | report.named) & found):
+        report.digests[name] = digest = _digest(path, name, progress)
+        if name in expected and digest[0] != expected[name]:
+            report.wrong(f"{visible(name)} does not have the SHA-256 of its manifest")
 
 
-def _labels(info: dict[str, str], image: bool) -> None:
+def _labels(report: BagReport, image: bool) -> bool:
+    """Whether bag-info.txt says what it must."""
+    why = _mislabelled(report.info, image)
+    if why:
+        report.wrong(why)
+    return not why
+
+
+def _mislabelled(info: dict[str, str], image: bool) -> str:
     for label in LABELS + (IMAGE_LABELS if image else ()):
         if label not in info:
-            raise Wrong(f"{INFO}: {label} is missing")
+            return f"{INFO}: {label} is missing"
     if not _DATE.fullmatch(info["Bagging-Date"]):
-        raise Wrong(f"{INFO}: Bagging-Date is not YYYY-MM-DD")
+        return f"{INFO}: Bagging-Date is not YYYY-MM-DD"
     if not _OXUM.fullmatch(info["Payload-Oxum"]):
-        raise Wrong(f"{INFO}: Payload-Oxum is not bytes.files")
+        return f"{INFO}: Payload-Oxum is not bytes.files"
     if not image:
-        return
+        return ""
     for label in ("Jumpbag-Block-Size", "Jumpbag-Block-Count"):
         if not _NUMBER.fullmatch(info[label]):
-            raise Wrong(f"{INFO}: {label} is not a decimal number")
+            return f"{INFO}: {label} is not a decimal number"
     if int(info["Jumpbag-Block-Size"]) < 1:
-        raise Wrong(f"{INFO}: Jumpbag-Block-Size is 0")
+        return f"{INFO}: Jumpbag-Block-Size is 0"
     if not is_hex64(info["Jumpbag-Block-Root"]):
-        raise Wrong(f"{INFO}: Jumpbag-Block-Root is not 64 hex digits")
+        return f"{INFO}: Jumpbag-Block-Root is not 64 hex digits"
+    return ""
 
 
-def _image(path: Path, expected: str, info: dict[str, str], progress: Progress | None) -> tuple[str, int]:
+def _image(path: Path, labelled: bool, report: BagReport, progress: Progress | None) -> None:
+    info = report.info
+    if not labelled or SEALED_BLOCKS not in report.tags:
+        report.digests[SEALED_IMAGE] = _digest(path, SEALED_IMAGE, progress)
+        return
     block_size, count = int(info["Jumpbag-Block-Size"]), int(info["Jumpbag-Block-Count"])
     image = table = -1
     try:
         image, table = open_file(path / SEALED_IMAGE), open_file(path / SEALED_BLOCKS)
         size = os.fstat(image).st_size
         if count != -(-size // block_size):
-            raise Wrong(f"{INFO}: Jumpbag-Block-Count is not {-(-size // block_size)}")
-        digest, root = check_image(image, size, block_size, table, progress)
+            report.wrong(f"{INFO}: Jumpbag-Block-Count is not {-(-size // block_size)}")
+        part = report.image_to_read(size, block_size)
+        if part is not None:
+            digest, root = check_image(image, part, block_size, table, progress, report.block)
     except CannotRead as error:
         raise CannotRead(f"{SEALED_IMAGE} with {SEALED_BLOCKS}: {error}") from None
     finally:
         for descriptor in (image, table):
             if descriptor >= 0:
                 os.close(descriptor)
-    if digest != expected:
-        raise Wrong(f"{SEALED_IMAGE} does not have the SHA-256 of its manifest")
+    if part is None:
+        report.digests[SEALED_IMAGE] = _digest(path, SEALED_IMAGE, progress)
+        return
+    report.digests[SEALED_IMAGE] = digest, size
+    if report.manifest is not None and digest != report.manifest.get(SEALED_IMAGE):
+        report.wrong(f"{SEALED_IMAGE} does not have the SHA-256 of its manifest")
     if root != info["Jumpbag-Block-Root"]:
-        raise Wrong(f"{INFO}: Jumpbag-Block-Root is not the root over the blocks")
-    return digest, size
+        report.wrong(f"{INFO}: Jumpbag-Block-Root is not the root over the blocks")
 
 
 def looks_like_bag(path: Path) -> bool:

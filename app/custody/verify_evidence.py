@@ -207,29 +207,30 @@ def inspect_sealed(path: Path, seal: Seal, case_id: str | None, *, progress: Pro
     """Check every byte of a bag, and that it is the one that was sealed. Wrong names what does not agree,
     CannotRead what could not be read."""
     report = inspect_bag(path, progress=progress)
-    _bound(report, seal, case_id)
+    bound(report, seal, case_id)
     return report
 
 
-def _bound(report: BagReport, seal: Seal, case_id: str | None) -> None:
+def bound(report: BagReport, seal: Seal, case_id: str | None) -> None:
     """The bag is the one that was sealed: digests and sizes, and what it says of itself."""
     where = f"the seal of line {seal.line}"
     for name, (hexdigest, size) in seal.digests.items():
         found = report.digests.get(name)
         if found is None:
-            raise Wrong(f"{name} is missing, but {where} names it")
+            report.wrong(f"{name} is missing, but {where} names it")
+            continue
         if found[0] != hexdigest:
-            raise Wrong(f"{name} does not have the SHA-256 of {where}")
+            report.wrong(f"{name} does not have the SHA-256 of {where}")
         if found[1] != size:
-            raise Wrong(f"{name} has {found[1]} bytes, {where} says {size}")
+            report.wrong(f"{name} has {found[1]} bytes, {where} says {size}")
     if report.image and len(seal.digests) == 1:
-        raise Wrong(f"it holds an image that {where} does not name")
+        report.wrong(f"it holds an image that {where} does not name")
     if report.image and seal.expected_bytes not in (None, report.digests["data/disk.raw"][1]):
-        raise Wrong(f"data/disk.raw does not have the {seal.expected_bytes} bytes that {where} expects")
+        report.wrong(f"data/disk.raw does not have the {seal.expected_bytes} bytes that {where} expects")
     claims = {"External-Identifier": seal.item, "Jumpbag-Case": case_id, "Jumpbag-Acquisition": seal.acq}
     for label, expected in claims.items():
         if expected is not None and label in report.info and report.info[label] != expected:
-            raise Wrong(f"bag-info.txt: {label} is {visible(report.info[label], cap=80)}, not {expected}")
+            report.wrong(f"bag-info.txt: {label} is {visible(report.info[label], cap=80)}, not {expected}")
 
 
 def _wrong(reading: EvidenceReading, item: str, file: str, reason: str, line: int | None = None) -> None:

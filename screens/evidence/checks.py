@@ -26,8 +26,10 @@ def checks_of(result: Mapping[str, Any], now: datetime) -> dict[str, EvidenceChe
 
 def newest(own: EvidenceCheck | None, whole: EvidenceCheck | None) -> EvidenceCheck | None:
     """Which of the two tells of an item now: its ``own`` newest check, which may run, or the
-    verification of the ``whole`` case."""
+    verification of the ``whole`` case, which says less of what does not agree."""
     if own is None or whole is None:
         return own or whole
+    if own.state == whole.state == "bad" and own.disagree is not None:
+        return own
     checked, verified = moment(own.ended), moment(whole.ended)
     return own if checked is None or verified is None or checked >= verified else whole

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from textual import work
 from textual.content import Content
 from textual.widget import Widget
 
 from app.model import EvidenceItem
-from app.model.view import EventRow
 from screens.acquisition.events import Events
 from screens.evidence.keys import ItemCommands
 from screens.evidence.lines import detail_lines
@@ -28,8 +27,7 @@ class ItemScreen(ItemCommands):
     def __init__(self, ident: str) -> None:
         super().__init__()
         self._ident = ident
-        self._lines_seen = -1
-        self._about: dict[int, bool] = {}  # custody line -> whether it is of this item
+        self._seen = (0, -1)  # the read model, and how many custody lines it had
 
     @property
     def crumbs(self) -> Sequence[str]:
@@ -37,7 +35,7 @@ class ItemScreen(ItemCommands):
 
     @property
     def more_hints(self) -> Sequence[tuple[str, str]]:
-        return (("Enter", "event"),) if self.query_one("#lines").has_focus else ()
+        return self.opens("event") if self.query_one("#lines").has_focus else ()
 
     @property
     def item(self) -> EvidenceItem | None:
@@ -53,45 +51,28 @@ class ItemScreen(ItemCommands):
 
     def show_case(self) -> None:
         super().show_case()
-        lines = self.bench.snapshot.event_lines
-        if lines != self._lines_seen:
-            self._lines_seen = lines
-            self.run_worker(self._load(), exclusive=True, group="events")
+        seen = (self.bench.snapshot.made, self.bench.snapshot.event_lines)
+        if seen != self._seen:
+            self._seen = seen
+            self._load()
 
     def show_time(self) -> None:
         super().show_time()
         one, page, bench = self.item, self.query_one("#detail", PageLines), self.bench
         if one is not None and page.inner:
             check, made, now = self.check_of(one), self.acquisition_of(one), bench.clock.now()
-            page.show(detail_lines(one, check, made, bench.shelf.names, now, page.inner, self.look))
+            page.show(detail_lines(one, check, made, bench.shelf.names, now, page.inner, self.look, self.key))
 
     def on_descendant_focus(self) -> None:
         self.show_time()
 
+    @work(exclusive=True, group="events")
     async def _load(self) -> None:
-        one = self.item
-        if one is None:
-            return
-        found = [row for row in await self.bench.reader.events_of(one.acquisition) if await self._names(row)]
+        found = await self.bench.reader.events_of_item(self._ident)
         rows = self.query_one("#lines", RowList)
         rows.border_title = Content(f"Custody {self.look.dot} {plural(len(found), 'line')}")
         rows.show(Events(found, self.look))
 
-    async def _names(self, row: EventRow) -> bool:
-        """Whether a line of the acquisition is of this item; each is looked at once."""
-        if row.line not in self._about:
-            body = await self.bench.reader.event_body(row.line)
-            self._about[row.line] = body is not None and _item(body) == self._ident
-        return self._about[row.line]
-
     def on_row_list_chosen(self, event: RowList.Chosen) -> None:
         event.stop()
         self.bench.open_event(int(event.key))
-
-
-def _item(body: str) -> object:
-    try:
-        found = json.loads(body)
-    except ValueError:
-        return None
-    return found.get("item") if isinstance(found, dict) else None

@@ -12,6 +12,7 @@ from app.model.view import EvidenceCheck
 from screens import clipboard
 from screens.base import CaseScreen
 from screens.command.catalogue import bindings
+from screens.command.naming import key_of
 from screens.evidence.checks import newest
 from screens.evidence.lines import copied, waits
 
@@ -36,6 +37,14 @@ class ItemCommands(CaseScreen[None]):
     def more_hints(self) -> Sequence[tuple[str, str]]:
         """Keys of this screen alone."""
         return ()
+
+    def opens(self, what: str) -> Sequence[tuple[str, str]]:
+        """That the row under the cursor opens so."""
+        return ((self.key("list.open"), what),)
+
+    def key(self, ident: str) -> str:
+        """How texts name a command."""
+        return key_of(self.bench, ident)
 
     def check_of(self, item: EvidenceItem) -> EvidenceCheck | None:
         """Its newest check, by itself or with the whole case."""

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from app.model import AccountKey, Acquisition, Digest, EvidenceItem
 from app.model.view import EvidenceCheck
+from screens.evidence.findings import finding_lines
 from screens.present.amounts import bar, count, percent, plural, size
 from screens.present.cells import Line, Span, columns, share, wrap
 from screens.present.durations import hour_minute, spent
+from screens.present.fact import LABEL, fact
 from screens.present.look import Look
 
 TAG_MANIFEST = "tagmanifest-sha256.txt"
@@ -23,7 +25,6 @@ _STAGES = {
 }
 _GAPS = 200
 _BAR = 20
-_LABEL = 10
 _CAP = 4000
 
 
@@ -102,54 +103,62 @@ def detail_lines(
     now: datetime,
     width: int,
     look: Look,
+    key: Callable[[str], str],
 ) -> list[Line]:
     """Everything about one item: its check, what it holds, its digests, where it lies and where it came from."""
     head = f"{look.clean(item.id, 24)} {look.dot} {look.clean(item.kind, 24)} {look.dot} {size(item.bytes)}"
     out: list[Line] = [((head, "strong"), (f"  sealed {hour_minute(item.sealed, now)} UTC", "dim"))]
-    out += _fact("of", look.clean(item.source or "not recorded", _CAP), width)
+    out += fact("of", look.clean(item.source or "not recorded", _CAP), width)
     out += _came_from(item, acquisition, names, width, look)
-    out += check_lines(check, now, width, look)
+    out += check_lines(check, now, width, look, key)
     out += _coverage(item, width, look)
     out += [(), *_digests(item, width, look), (), *_place(item, width, look)]
     return out
 
 
-def check_lines(check: EvidenceCheck | None, now: datetime, width: int, look: Look) -> list[Line]:
-    """The newest check in words: what it found, what that means, what to do."""
+def check_lines(
+    check: EvidenceCheck | None, now: datetime, width: int, look: Look, key: Callable[[str], str]
+) -> list[Line]:
+    """The newest check in words: what it found, what that means, what to do. ``key`` gives that of a command."""
+    again, stop = key("evidence.verify"), key("evidence.stop")
     word, tone = check_word(check, now, look, when=False)
     if check is None:
-        return _fact("check", f"{word} since it was sealed: v reads every byte again", width, tone)
+        return fact("check", f"{word} since it was sealed: {again} reads every byte again", width, tone)
     if waits(check):
-        return _fact("check", f"{word}: one item is read at a time. x takes it off the queue", width, tone)
+        return fact("check", f"{word}: one item is read at a time. {stop} takes it off the queue", width, tone)
     if check.state == "running":
         part = percent(check.bytes_done, check.bytes_total) or 0
         full, empty = bar(part, _BAR if width >= 60 else _BAR // 2, look)
         amount = f" {part} %  {size(check.bytes_done)} of {size(check.bytes_total)}"
-        lead: Line = ((f"{'check':<{_LABEL}}", "head"), (f"{look.live} ", "live"))
-        return [
-            (*lead, (full, "live"), (empty, "trough"), (amount, "")),
-            *_fact(
-                "", f"every byte is read again, since {hour_minute(check.started, now)} UTC; x stops it", width
-            ),
-        ]
+        lead: Line = ((f"{'check':<{LABEL}}", "head"), (f"{look.live} ", "live"))
+        since = f"every byte is read again, since {hour_minute(check.started, now)} UTC; {stop} stops it"
+        out: list[Line] = [(*lead, (full, "live"), (empty, "trough"), (amount, "")), *fact("", since, width)]
+        if check.reason:
+            known = f"It does not agree: {look.clean(check.reason, _CAP).rstrip('.')}."
+            out += fact("", f"{known} The rest is read to tell how much of it still does.", width, "bad")
+        return out
     took = spent(check.started, check.ended, now)
     when = f"{hour_minute(check.ended, now)} UTC" + (f", in {took}" if took else "")
-    out = _fact("check", f"{word} {look.dot} {when}", width, tone)
+    out = fact("check", f"{word} {look.dot} {when}", width, tone)
     why = look.clean(check.reason or "no reason is recorded", _CAP).rstrip(".")
     if check.state == "ok":
         read = f"{size(check.bytes_done)} were" if check.bytes_done else "with the whole case, every byte was"
         read += " read again"
-        out += _fact("", f"{read}: all agrees with the manifests and with the seal in the record", width)
+        out += fact("", f"{read}: all agrees with the manifests and with the seal in the record", width)
         if check.reason:
-            out += _fact("", f"But {why}. Keep it, and find out who put it there.", width, "need")
+            out += fact("", f"But {why}. Keep it, and find out who put it there.", width, "need")
     elif check.state == "bad":
-        out += _fact("", f"{why}.", width, "bad")
-        out += _fact("", "This copy is not what was sealed. Keep it as it is, and compare it with another.", width)
+        out += fact("", f"{why}.", width, "bad")
+        out += fact("", "This copy is not what was sealed. Keep it as it is, and compare it with another.", width)
+        if check.disagree is not None:
+            out += finding_lines(check.disagree, width, look)
     elif check.state == "failed":
-        out += _fact("", f"{why}.", width, "need")
-        out += _fact("", "That says nothing against the evidence. Mend the cause, then v reads it again.", width)
+        out += fact("", f"{why}.", width, "need")
+        out += fact(
+            "", f"That says nothing against the evidence. Mend the cause, then {again} reads it again.", width
+        )
     else:
-        out += _fact("", f"{why}. It says nothing of the item; v begins again from the first byte.", width)
+        out += fact("", f"{why}. It says nothing of the item; {again} begins again from the first byte.", width)
     return out
 
 
@@ -180,28 +189,28 @@ def _came_from(
     look: Look,
 ) -> list[Line]:
     if acquisition is None:
-        return _fact("from", look.clean(item.acquisition or "an acquisition that is not recorded", 60), width)
+        return fact("from", look.clean(item.acquisition or "an acquisition that is not recorded", 60), width)
     one = acquisition
     account = names.get((one.cloud, one.account)) or one.account
     parts = (one.id, f"route {look.clean(one.route, 60)}", one.target_name or one.target, account)
-    return _fact("from", f" {look.dot} ".join(look.clean(part, 200) for part in parts), width)
+    return fact("from", f" {look.dot} ".join(look.clean(part, 200) for part in parts), width)
 
 
 def _coverage(item: EvidenceItem, width: int, look: Look) -> list[Line]:
     word, tone = coverage_word(item, look)
     coverage = item.coverage
     if coverage is None and item.sha256:
-        return _fact("coverage", "how much of the source was read is not recorded", width, "need")
+        return fact("coverage", "how much of the source was read is not recorded", width, "need")
     if coverage is None:
-        return _fact("coverage", "files, no image: what could not be had is listed in data/gaps.txt", width)
+        return fact("coverage", "files, no image: what could not be had is listed in data/gaps.txt", width)
     read = f"{count(coverage.read_bytes)} of {count(coverage.expected_bytes)} bytes read"
-    out = _fact("coverage", f"{word}: {read}", width, tone)
+    out = fact("coverage", f"{word}: {read}", width, tone)
     for gap in coverage.unreadable[:_GAPS]:
         last = gap.offset + max(0, gap.bytes - 1)
         text = f"not read: bytes {count(gap.offset)} to {count(last)} ({count(gap.bytes)} bytes)"
-        out += _fact("", text, width, "need")
+        out += fact("", text, width, "need")
     if len(coverage.unreadable) > _GAPS:
-        out += _fact("", f"and {count(len(coverage.unreadable) - _GAPS)} more, all in the record", width, "need")
+        out += fact("", f"and {count(len(coverage.unreadable) - _GAPS)} more, all in the record", width, "need")
     return out
 
 
@@ -270,12 +279,6 @@ def _place(item: EvidenceItem, width: int, look: Look) -> list[Line]:
 def _hard(text: str, width: int) -> list[Line]:
     """A path or a command: indented, broken where the line ends."""
     return [((f"  {piece}", ""),) for piece in wrap(text, max(8, width - 2))]
-
-
-def _fact(label: str, text: str, width: int, tone: str = "") -> list[Line]:
-    pieces = wrap(text, max(16, width - _LABEL))
-    first: Sequence[Line] = [((f"{label:<{_LABEL}}", "head"), (pieces[0], tone))]
-    return [*first, *(((" " * _LABEL, ""), (piece, tone)) for piece in pieces[1:])]
 
 
 def _short(text: str | None, now: datetime) -> str:

@@ -75,7 +75,7 @@ class EvidenceScreen(ItemCommands):
 
     @property
     def more_hints(self) -> Sequence[tuple[str, str]]:
-        return (("Enter", "custody"),)
+        return self.opens("custody")
 
     @property
     def item(self) -> EvidenceItem | None:
@@ -143,7 +143,7 @@ class EvidenceScreen(ItemCommands):
             return
         check, made = self.check_of(one), self.acquisition_of(one)
         now = bench.clock.now()
-        page.show(detail_lines(one, check, made, bench.shelf.names, now, page.inner, self.look))
+        page.show(detail_lines(one, check, made, bench.shelf.names, now, page.inner, self.look, self.key))
         if fresh:
             page.action_first()
 

@@ -59,11 +59,12 @@ def ended(case: Case, runs: int) -> EvidenceCheck:
     return until(f"{runs} checks have ended", look)
 
 
-def flip(case: Case) -> None:
+def flip(case: Case, at: int = 0) -> None:
     """Change one bit of the sealed image, or change it back."""
     with (case.bag() / "data" / "disk.raw").open("r+b") as file:
+        file.seek(at)
         byte = file.read(1)
-        file.seek(0)
+        file.seek(at)
         file.write(bytes([byte[0] ^ 1]))
 
 
@@ -89,6 +90,33 @@ def test_an_item_is_read_again_and_what_was_changed_is_named(case: Case) -> None
     assert phases == ["intent", "result", "intent", "failed", "intent", "result"]
     case.settled()
     case.verified()
+
+
+def test_the_whole_of_the_damage_is_told_by_the_next_agent_too(case: Case) -> None:
+    case.run("acquire", "disk", case.volumes()["small"], "--wait").ok()
+    bag, block = case.bag(), 512 * 1024
+    size = (bag / "data" / "disk.raw").stat().st_size
+    count = size // block
+    assert count > 4 and size % block == 0
+    for number in (1, count - 2, count - 1):
+        flip(case, number * block + 77)
+    (bag / "note.txt").write_text("x")
+    order(case, "evidence.verify")
+    bad = ended(case, 1)
+    assert bad.disagree is not None and bad.disagree.image is not None
+    found, image = bad.disagree, bad.disagree.image
+    assert [(one.name, one.how) for one in found.names] == [("data/disk.raw", "changed"), ("note.txt", "extra")]
+    assert (image.blocks, image.of_blocks, image.agree_bytes) == (3, count, size - 3 * block)
+    ranges = [(one.offset, one.bytes) for one in image.ranges]
+    assert ranges == [(block, block), ((count - 2) * block, 2 * block)]
+    summary = case.events("evidence.verify")[-1]["summary"]
+    assert f"3 of {count:,} blocks of data/disk.raw differ (bytes 524,288-1,048,575, " in summary
+    case.kill_agent()
+    (case.path / "case.sqlite").unlink()
+    case.acquisitions()
+    assert check(case) == bad
+    case.settled()
+    assert case.run("verify").code == 1
 
 
 def test_an_agent_killed_in_the_middle_of_a_check_says_so_when_it_is_back(case: Case) -> None:

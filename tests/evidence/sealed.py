@@ -129,6 +129,15 @@ class Sealed:
         return bool(found.chain and found.signatures)
 
 
+def flip(path: Path, at: int) -> None:
+    """Change one bit of a file."""
+    with path.open("r+b") as file:
+        file.seek(at)
+        byte = file.read(1)
+        file.seek(at)
+        file.write(bytes([byte[0] ^ 1]))
+
+
 async def until(condition: Callable[[], object]) -> None:
     """Wait for a condition, with a deadline."""
     deadline = time.monotonic() + 20

@@ -13,18 +13,11 @@ import pytest
 from app.agent import recover
 from app.custody import verify
 from app.faults import Refused, Usage
+from screens.command.catalogue import DEFAULT
 from screens.evidence.lines import check_lines, check_word
 from screens.present.look import UNICODE
 from tests.custody import bags
-from tests.evidence.sealed import Sealed, until
-
-
-def _flip(path: Path, at: int) -> None:
-    with path.open("r+b") as file:
-        file.seek(at)
-        byte = file.read(1)
-        file.seek(at)
-        file.write(bytes([byte[0] ^ 1]))
+from tests.evidence.sealed import Sealed, flip, until
 
 
 def _files(top: Path) -> dict[str, tuple[bytes, int]]:
@@ -60,11 +53,11 @@ def _link(bag: Path) -> None:
 
 
 TAMPERED: dict[str, tuple[Callable[[Path], object], str]] = {
-    "a byte of the image": (lambda bag: _flip(bag / "data" / "disk.raw", 100), "data/disk.raw"),
-    "its last byte": (lambda bag: _flip(bag / "data" / "disk.raw", len(bags.image()) - 1), "data/disk.raw"),
-    "a byte in a hole": (lambda bag: _flip(bag / "data" / "disk.raw", bags.BLOCK * 5), "block 5"),
-    "a block's digest": (lambda bag: _flip(bag / "blocks.tsv", 10), "blocks.tsv"),
-    "what it says of itself": (lambda bag: _flip(bag / "bag-info.txt", 25), "bag-info.txt"),
+    "a byte of the image": (lambda bag: flip(bag / "data" / "disk.raw", 100), "data/disk.raw"),
+    "its last byte": (lambda bag: flip(bag / "data" / "disk.raw", len(bags.image()) - 1), "data/disk.raw"),
+    "a byte in a hole": (lambda bag: flip(bag / "data" / "disk.raw", bags.BLOCK * 5), "block 5"),
+    "a block's digest": (lambda bag: flip(bag / "blocks.tsv", 10), "blocks.tsv"),
+    "what it says of itself": (lambda bag: flip(bag / "bag-info.txt", 25), "bag-info.txt"),
     "a file that is gone": (lambda bag: (bag / "blocks.tsv").unlink(), "blocks.tsv"),
     "a file more": (lambda bag: (bag / "data" / "more.bin").write_bytes(b"x"), "data/more.bin"),
     "an image cut short": (lambda bag: os.truncate(bag / "data" / "disk.raw", 4096), "Block-Count"),
@@ -98,7 +91,8 @@ async def test_a_file_that_is_not_of_the_seal_is_told_and_no_fault(sealed: Seale
     assert "But data/planted.tmp" in result["summary"] and len(result["digests"]) == 3
     word, tone = check_word(row, sealed.clock.now(), UNICODE, when=False)
     assert (word, tone) == (f"{UNICODE.warn} extra file", "need")
-    said = "".join(text for line in check_lines(row, sealed.clock.now(), 80, UNICODE) for text, _ in line)
+    lines = check_lines(row, sealed.clock.now(), 80, UNICODE, DEFAULT.key)
+    said = "".join(text for line in lines for text, _ in line)
     assert "data/planted.tmp" in said
     found = verify(sealed.path)
     assert found.exit_code == 0 and any("data/planted.tmp" in warning for warning in found.warnings)
