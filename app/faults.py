@@ -14,12 +14,14 @@ class Fault(Exception):
     """``message`` is what went wrong and on which object, ``next`` what to do now.
 
     ``code`` is stable and machine-readable; ``exit`` is the exit code of a verb that ends in it;
-    ``retryable`` says that the same call may succeed later without a person.
+    ``retryable`` says that the same call may succeed later without a person. ``rule`` tells apart what has the
+    same code, for those who decide on it: it goes over the socket with the rest, and is in no output of a verb.
     """
 
     code: ClassVar[str] = "fault"
     exit: ClassVar[int] = 1
     retryable: ClassVar[bool] = False
+    rule: ClassVar[str] = ""
 
     def __init__(
         self,
@@ -37,13 +39,14 @@ class Fault(Exception):
 
     def data(self) -> dict[str, Any]:
         """JSON form: what the socket, the engine's rows and the read model hold."""
-        return {
+        found = {
             "code": self.code,
             "message": self.message,
             "next": self.next,
             "request_id": self.request_id,
             "provider_code": self.provider_code,
         }
+        return found | {"rule": self.rule} if self.rule else found
 
 
 class Usage(Fault):
@@ -53,9 +56,40 @@ class Usage(Fault):
 
 
 class Refused(Fault):
-    """A rule of jumpbag says no: not tagged, not approved, not armed."""
+    """A rule of jumpbag says no: not tagged, not approved, not armed.
+
+    ``targets``: of an order about several, those because of which it is refused, as the order names them.
+    """
 
     code, exit = "refused", 3
+    targets: tuple[str, ...] = ()
+
+    def data(self) -> dict[str, Any]:
+        return super().data() | ({"targets": list(self.targets)} if self.targets else {})
+
+
+class ReadOnly(Refused):
+    """No write window is open; nothing else is wrong with what was to be approved."""
+
+    rule = "read_only"
+
+
+class Untagged(Refused):
+    """What is to be acquired does not carry the forensics tag."""
+
+    rule = "untagged"
+
+
+class PlanChanged(Refused):
+    """The plan that was approved is not the one that would be made now."""
+
+    rule = "plan_changed"
+
+
+class RouteRefused(Refused):
+    """The route cannot work; another one may."""
+
+    rule = "route"
 
 
 class ApprovalEnded(Refused):
@@ -136,11 +170,12 @@ class AgentGone(Fault):
     code, exit = "agent", 2
 
 
-_BY_CODE: dict[str, type[Fault]] = {}
+_KINDS: dict[tuple[str, str], type[Fault]] = {}
+"""By code and rule."""
 
 
 def _index(cls: type[Fault]) -> None:
-    _BY_CODE[cls.code] = cls
+    _KINDS[cls.code, cls.rule] = cls
     for child in cls.__subclasses__():
         _index(child)
 
@@ -149,11 +184,16 @@ _index(Fault)
 
 
 def from_data(data: dict[str, Any]) -> Fault:
-    """The fault that :meth:`Fault.data` wrote; unknown codes become a plain Fault."""
-    cls = _BY_CODE.get(str(data.get("code")), Fault)
-    return cls(
+    """The fault that :meth:`Fault.data` wrote; without a rule or code that nobody knows."""
+    code, rule = str(data.get("code")), str(data.get("rule") or "")
+    cls = _KINDS.get((code, rule)) or _KINDS.get((code, ""), Fault)
+    fault = cls(
         str(data.get("message", "unknown error")),
         next=str(data.get("next") or ""),
         request_id=data.get("request_id"),
         provider_code=str(data.get("provider_code") or ""),
     )
+    targets = data.get("targets")
+    if isinstance(fault, Refused) and isinstance(targets, list):
+        fault.targets = tuple(str(one) for one in targets)
+    return fault

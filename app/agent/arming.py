@@ -9,12 +9,9 @@ from typing import Any, Literal, Protocol
 
 from app.acquisition.service import Consent
 from app.clock import Clock, parse_stamp, stamp
-from app.faults import AgentGone, Fault, Refused
+from app.faults import AgentGone, Fault, ReadOnly
 
 Why = Literal["asked", "ended", "session left", "agent stops"]
-
-LONGEST = 60
-"""Minutes; whoever needs longer says so again."""
 
 _AGENT = "agent"
 _SAID: dict[Why, str] = {
@@ -114,15 +111,15 @@ class WriteWindow:
         self._pay()
 
     def require(self) -> None:
-        """Refused while the case is read-only."""
+        """ReadOnly unless it is open."""
         self._going_on()
         self._close_if_over()
         if self.until is None:
-            raise Refused("the case is read-only", next="open a write window: w in the UI, or :arm")
+            raise ReadOnly("the case is read-only", next="open a write window: w in the UI, or :arm")
 
     @contextmanager
     def consent(self, alone: bool, actor: str, reason: str) -> Iterator[Consent]:
-        """What is to be asked right before something is approved; it raises Refused while the case is read-only.
+        """What is to be asked right before something is approved; it raises ReadOnly where no window is open.
 
         ``alone``: it never refuses, but opens the case for that one plan, whatever it is told that is, until the
         block ends; nobody else may write for it.

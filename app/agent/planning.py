@@ -18,7 +18,7 @@ from app.agent.storage import storage_report
 from app.case.folder import CaseFolder
 from app.clock import Clock
 from app.credentials.policy import with_leases
-from app.faults import CredentialExpired, Fault, Refused, Usage, from_data
+from app.faults import CredentialExpired, Fault, PlanChanged, Refused, Usage, from_data
 from app.model import Account, Plan, PlanWarning, Resource
 from app.ports import Grant, PlanRequest, Provider
 from app.text import visible
@@ -128,7 +128,7 @@ class Planning:
     ) -> dict[str, Any]:
         """Approve and start. With ``digest``: exactly the plan that was shown, or nothing.
 
-        Refused while the case is read-only, unless ``arm`` opens it for this plan alone.
+        ReadOnly while no window is open, unless ``arm`` opens it for this plan alone.
         """
         if not arm:
             self._window.require()  # before anything is asked of a cloud
@@ -141,7 +141,8 @@ class Planning:
     async def batch(self, wanted: Sequence[tuple[Asked, str]], reason: str, actor: str) -> dict[str, Any]:
         """Approve and start each of these plans, which are named by the digests that were shown.
 
-        All of them are looked at before the first starts: if one does not hold, none does (Refused, naming it).
+        All of them are looked at before the first starts: if one does not hold, none does (Refused
+        has its target).
         What starts then, started; what could not be is told beside it, each with its fault.
         """
         self._window.require()
@@ -157,7 +158,7 @@ class Planning:
                 plans.append(await self._held(asked, digest, actor))
             except Fault as fault:
                 said = f"nothing was started, because of {visible(asked.target)}: {fault.message}"
-                raise from_data(fault.data() | {"message": said}) from None
+                raise from_data(fault.data() | {"message": said, "targets": [asked.target]}) from None
         self._window.require()  # time has passed meanwhile
         started: list[dict[str, Any]] = []
         refused: list[dict[str, Any]] = []
@@ -181,14 +182,14 @@ class Planning:
         return {"started": started, "refused": refused}
 
     async def _held(self, asked: Asked, digest: str | None, actor: str) -> Plan:
-        """The plan as it was shown, or made anew where that is long ago; Refused if it is another one now."""
+        """The plan as it was shown, or made anew where that is long ago; PlanChanged if it is another one now."""
         self._forget_old()
         known = self._shown.get(digest or "")
         if known is not None and _is_of(known[1], asked):
             return known[1]
         plan, fresh = await self.plan(asked, actor)
         if digest is not None and fresh != digest:
-            raise Refused("the plan has changed since it was shown", next="read the new plan, then approve it")
+            raise PlanChanged("the plan has changed since it was shown", next="read the new plan, then approve it")
         return plan
 
     def _show(self, digest: str, plan: Plan) -> None:

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from typing import Any
 
 import msgspec
 
-from app.faults import Fault, Refused
+from app.faults import Fault, PlanChanged, Refused
 from app.model import Plan
 
 
@@ -29,6 +28,17 @@ def read_answer(found: object) -> Answer:
             "the agent's answer is not a plan this version can read",
             next="check that the agent and this screen are of the same version (jumpbag info)",
         ) from error
+
+
+def read_started(found: object) -> str:
+    """The id in the agent's answer to ``acquire``; Fault where there is none."""
+    started = found.get("acquisition") if isinstance(found, dict) else None
+    if isinstance(started, str) and started:
+        return started
+    raise Fault(
+        "the agent's answer to the order cannot be read by this version",
+        next="what has started stands in the acquisitions pane",
+    )
 
 
 class Started(msgspec.Struct, frozen=True):
@@ -63,11 +73,10 @@ def read_batch(found: object) -> BatchAnswer:
         ) from error
 
 
-def named(fault: Fault, targets: Sequence[str]) -> list[str]:
-    """The targets (``cloud:account:id``) whose plans have changed since they were shown: those that the refusal
-    names; all of them, where it says that one changed and not which."""
+def outdated_by(fault: Fault, targets: Sequence[str]) -> list[str]:
+    """The targets (``cloud:account:id``) whose plans do not hold any more: those that the refusal is about; all of
+    them, where a plan has changed and it is not said which."""
     if not isinstance(fault, Refused):
         return []
-    ids = {one: re.escape(one.rpartition(":")[2]) for one in targets}
-    found = [one for one in targets if re.search(rf"(?<![\w-]){ids[one]}(?![\w-])", fault.message)]
-    return found or (list(targets) if "changed" in fault.message else [])
+    found = [one for one in targets if one in fault.targets]
+    return found or (list(targets) if isinstance(fault, PlanChanged) else [])

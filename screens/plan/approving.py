@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual import on
 from textual.binding import BindingType
@@ -13,6 +13,7 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Button, Input
 
+from app.faults import Fault
 from app.model import Plan
 from screens.base import CaseScreen, Result
 from screens.command.catalogue import bindings
@@ -30,6 +31,7 @@ ROUTES = ("auto", "direct", "copy", "preserve")
 _CRUMBS = 12  # cells of the footer for where one is, at least
 LOCKS = (0, 7, 30, 90)
 """Days for which the snapshot that stays is locked; 0 does not lock it."""
+STARTING = "starting: the order was given"
 
 
 class ApprovalScreen(CaseScreen[Result]):
@@ -49,6 +51,8 @@ class ApprovalScreen(CaseScreen[Result]):
     def __init__(self) -> None:
         super().__init__()
         self._asked_at = 0.0
+        self.ordered = False
+        """The order to start was given, and is not answered yet."""
         self.asked_route = ROUTES[0]
         self.lock_days = LOCKS[0]
 
@@ -81,6 +85,10 @@ class ApprovalScreen(CaseScreen[Result]):
     def start(self) -> None:
         """All was given that the ladder asks for."""
         raise NotImplementedError
+
+    def begun(self) -> bool:
+        """Whether leaving takes nothing back any more."""
+        return self.ordered
 
     # What they get
 
@@ -131,9 +139,14 @@ class ApprovalScreen(CaseScreen[Result]):
         offered = bool(plans) or self.waiting()
         if not offered and self.focused in (approve, self.query_one("#reason")):
             cancel.focus()
+        leave = "[ Close ]" if self.begun() else "[ Cancel ]"
+        if str(cancel.label) != leave:
+            cancel.label = Content(leave)
+            cancel.refresh(layout=True)  # a new label alone does not make the button wider or narrower
         for lower in ("#label", "#reason"):
             self.query_one(lower).display = offered
-        power.display = offered and not armed
+        power.display = offered and not armed and not self.ordered
+        self.query_one("#reason").disabled = self.ordered  # what is typed there would come too late
         approve.display = offered
         approve.visible = bool(plans)  # its place is kept while a plan is made
         self.query_one("#note", LinesView).show([self._note()])
@@ -141,7 +154,7 @@ class ApprovalScreen(CaseScreen[Result]):
         label = approval.button(word, armed or not plans, self._arms, len(plans) if self.many else 0)
         if str(approve.label) != label:
             approve.label = Content(label)
-            approve.refresh(layout=True)  # a new label alone does not make the button wider
+            approve.refresh(layout=True)
         approve.disabled = not plans
 
     def _note(self) -> Line:
@@ -168,7 +181,9 @@ class ApprovalScreen(CaseScreen[Result]):
 
     def action_reason(self) -> None:
         field = self.query_one("#reason", PlainInput)
-        if field.display:
+        if self.ordered:
+            self.bench.say("The order was given, with the reason that stands here.")
+        elif field.display:
             field.focus()
         else:
             self.bench.say("There is nothing to approve here, so no reason is asked for.")
@@ -202,8 +217,47 @@ class ApprovalScreen(CaseScreen[Result]):
         cancel, approve = self.query_one("#cancel", Button), self.query_one("#approve", Button)
         (cancel if approve.has_focus or approve.disabled else approve).focus()
 
+    # The order
+
+    def give(self, order: Coroutine[Any, Any, None]) -> None:
+        """Carry the order to start out. The application does: leaving the page neither ends it nor hides its
+        outcome."""
+        self.ordered = True
+        self.case_changed()
+        self.app.run_worker(self._given(order), group="orders")
+
+    async def _given(self, order: Coroutine[Any, Any, None]) -> None:
+        try:
+            await order
+        finally:
+            self.ordered = False
+        if self.is_open:
+            self.query_one("#cancel", Button).focus()
+        self.case_changed()
+
+    @property
+    def is_seen(self) -> bool:
+        """What stands on it is on the screen now."""
+        return self.is_open and self.app.screen is self
+
+    def say_unseen(self, said: str, fault: Fault) -> None:
+        """What came of the order, where the page that tells it is not seen."""
+        if not self.is_seen:
+            self.bench.say_fault(Fault(f"{said}: {fault.message}", next=fault.next))
+
+    def end(self, result: Result, said: str) -> None:
+        """All was started; ``said`` tells it. Whoever opened this page says so itself, unless the page is gone or
+        text is typed over it."""
+        if self.is_open and not self.is_typed_over:
+            self.finish(result)
+        else:
+            self.bench.say(said)
+            self.finish()
+
     def action_back(self) -> None:
-        self.dismiss(None)
+        if self.ordered:
+            self.bench.say("The order was given; what comes of it is told.")
+        self.finish()
 
     @on(Input.Submitted, "#reason")
     def _reason_given(self) -> None:

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections import deque
 from collections.abc import Iterable, Sequence
-from dataclasses import replace
 from typing import Any, ClassVar
 
 from textual.binding import BindingType
@@ -14,16 +12,18 @@ from textual.content import Content
 from textual.widget import Widget
 from textual.widgets import Button
 
-from app.faults import Fault, from_data
+from app.faults import Fault, ReadOnly
 from app.model import Plan
 from screens.command.catalogue import bindings
+from screens.command.naming import key_of
 from screens.page.screen import PageScreen
-from screens.plan.answers import BatchAnswer, named, read_answer, read_batch
-from screens.plan.approving import ApprovalScreen
+from screens.plan.answers import Answer, BatchAnswer, outdated_by, read_answer, read_batch
+from screens.plan.approving import STARTING, ApprovalScreen
+from screens.plan.batch_drafts import BatchDrafts
 from screens.plan.draft_rows import Drafts
 from screens.plan.room import free_bytes
 from screens.plan.targets import BatchTarget
-from screens.present import approval, batch, plans
+from screens.present import batch, plans
 from screens.present.amounts import plural
 from screens.present.batch import Draft
 from screens.present.cells import Line, Span, wrap
@@ -35,8 +35,6 @@ from screens.widgets.typed_confirm import Question
 
 MOST = 64
 """Targets of one batch: more cannot be read before they are approved."""
-AT_ONCE = 4
-"""Plans that the agent is asked for at the same time."""
 _FRAME = 3  # lines around the targets: the border and the column titles
 
 
@@ -52,12 +50,11 @@ class BatchScreen(ApprovalScreen[tuple[str, ...] | None]):
 
     def __init__(self, targets: tuple[BatchTarget, ...]) -> None:
         super().__init__()
-        self._drafts = {one.target: Draft(one) for one in targets}
-        self._busy = ""
+        self._drafts = BatchDrafts(targets, self._changed)
+        self._planning = False
         self._said: Sequence[Span] = ()  # what came of the last approval
         self._free: int | None = None
         self._ids: tuple[str, ...] = ()
-        self._turn = 0
         self._edition = 0
         self._drawn: object = None
 
@@ -69,8 +66,10 @@ class BatchScreen(ApprovalScreen[tuple[str, ...] | None]):
 
     @property
     def hints(self) -> Sequence[tuple[str, str]]:
+        if self.begun():
+            return self.hints_of("page.back", "help")
         reason = ("plan.reason",) if self.approvable() or self.waiting() else ()
-        again = ("plan.again",) if self._without and not self._busy and not self._ids else ()
+        again = ("plan.again",) if self._drafts.refused and not self._planning else ()
         return self.hints_of(*reason, "plan.drop", *again, "plan.route", "plan.lock", "page.back", "help")
 
     def body(self) -> Iterable[Widget]:
@@ -83,7 +82,7 @@ class BatchScreen(ApprovalScreen[tuple[str, ...] | None]):
         yield from self.approval()
 
     def on_mount(self) -> None:
-        self._plan_anew(list(self._drafts))
+        self._plan_anew(self._drafts.keys)
 
     def show_case(self) -> None:
         super().show_case()
@@ -92,7 +91,7 @@ class BatchScreen(ApprovalScreen[tuple[str, ...] | None]):
         if not page.inner or drawn == self._drawn:
             return
         self._drawn = drawn
-        drafts, names, look = self._rows, self.bench.shelf.names, self.look
+        drafts, names, look = self._drafts.rows, self.bench.shelf.names, self.look
         self.query_one("#titles", LinesView).show([batch.header(rows.inner, look)])
         rows.show(Drafts(drafts, names, look))
         # As long as it is, up to two thirds of the room: what nobody saw is not approved.
@@ -101,13 +100,9 @@ class BatchScreen(ApprovalScreen[tuple[str, ...] | None]):
         folder = self.bench.snapshot.case.evidence_dir
         page.show([*self._news(page.inner), *batch.together(drafts, names, folder, self._free, page.inner, look)])
 
-    @property
-    def _rows(self) -> list[Draft]:
-        return list(self._drafts.values())
-
     def _name_titles(self) -> None:
-        dot, drafts = f" {self.look.dot} ", self._rows
-        parts = ["Batch plan", plural(len(drafts), "target"), batch.without(self._without)]
+        dot, drafts = f" {self.look.dot} ", self._drafts.rows
+        parts = ["Batch plan", plural(len(drafts), "target"), batch.without(self._drafts.refused)]
         parts += [f"{len(self._ids)} started" if self._ids else "", self.locked]
         set_title(self.query_one("#targets"), Content(dot.join(part for part in parts if part)))
         dangers, notes = batch.warned(drafts)
@@ -133,17 +128,13 @@ class BatchScreen(ApprovalScreen[tuple[str, ...] | None]):
         return batch.news(said, width, self.look)
 
     def doing(self) -> str:
-        if self._busy != "planning":
-            return self._busy
-        done = sum(one.state not in ("waits", "planning") for one in self._rows)
-        return f"planning {min(done + 1, len(self._drafts))} of {len(self._drafts)}, {self.planning_for}"
+        if self.ordered or not self._planning:
+            return STARTING if self.ordered else ""
+        place = min(self._drafts.settled + 1, len(self._drafts))
+        return f"planning {place} of {len(self._drafts)}, {self.planning_for}"
 
     def waiting(self) -> bool:
-        return bool(self._busy)
-
-    @property
-    def _without(self) -> list[Draft]:
-        return [one for one in self._rows if one.state == "refused"]
+        return self._planning or self.ordered
 
     def _changed(self) -> None:
         self._edition += 1
@@ -162,49 +153,27 @@ class BatchScreen(ApprovalScreen[tuple[str, ...] | None]):
 
     def _plan_anew(self, wanted: Sequence[str]) -> None:
         """Ask for the plans of these targets; what was planned of them before is dropped."""
-        self._turn += 1
-        for key in wanted:
-            self._drafts[key] = Draft(self._drafts[key].target)
+        self._drafts.forget(wanted)
         if wanted and len(self._drafts) <= MOST:
-            self._busy = "planning"
+            self._planning = True
             self.asked_now()
-            self.run_worker(self._plan_all(deque(wanted), self._turn), exclusive=True, group="plan")
+            self.run_worker(self._plan_all(wanted), exclusive=True, group="plan")
             self.run_worker(self._measure(), exclusive=True, group="room")
         self._changed()
 
-    async def _plan_all(self, wanted: deque[str], turn: int) -> None:
-        await asyncio.gather(*(self._plan_some(wanted, turn) for _ in range(min(AT_ONCE, len(wanted)))))
-        if turn == self._turn:
-            self._busy = ""
+    async def _plan_all(self, wanted: Sequence[str]) -> None:
+        if await self._drafts.plan(wanted, self._ask):
+            self._planning = False
             self._changed()
+
+    async def _ask(self, target: BatchTarget) -> Answer:
+        found = read_answer(await self.bench.link.call("plan", self._wanted(target)))
+        self.bench.follower.saw("plan", target.kind, target.target, route=found.plan.route)
+        return found
 
     async def _measure(self) -> None:
         self._free = await asyncio.to_thread(free_bytes, self.bench.snapshot.case.evidence_dir)
         self._changed()
-
-    async def _plan_some(self, wanted: deque[str], turn: int) -> None:
-        """One after the other until none is left."""
-        while wanted and turn == self._turn:
-            key = wanted.popleft()
-            if key not in self._drafts:
-                continue
-            self._put(key, turn, state="planning")
-            try:
-                found = read_answer(await self.bench.link.call("plan", self._wanted(self._drafts[key].target)))
-            except Fault as fault:
-                self._put(key, turn, state="refused", fault=fault)
-            else:
-                one = self._drafts[key].target
-                self.bench.follower.saw("plan", one.kind, one.target, route=found.plan.route)
-                self._put(
-                    key, turn, state="planned", plan=found.plan, digest=found.digest, space=found.space, fault=None
-                )
-
-    def _put(self, key: str, turn: int, **facts: Any) -> None:
-        """What is known of a target now, unless it was left out or planned anew meanwhile."""
-        if turn == self._turn and key in self._drafts:
-            self._drafts[key] = replace(self._drafts[key], **facts)
-            self._changed()
 
     def _wanted(self, target: BatchTarget) -> dict[str, Any]:
         return {
@@ -234,28 +203,28 @@ class BatchScreen(ApprovalScreen[tuple[str, ...] | None]):
 
     def plan_anew(self) -> None:
         self._said = ()
-        self._plan_anew(list(self._drafts))
+        self._plan_anew(self._drafts.keys)
 
     def action_again(self) -> None:
         """Those without a plan; all where there are none."""
         if self.may_plan():
             self._said = ()
-            self._plan_anew([one.target.target for one in self._without] or list(self._drafts))
+            self._plan_anew([one.target.target for one in self._drafts.refused] or self._drafts.keys)
 
     def may_plan(self) -> bool:
         if self._ids:
             self.bench.say("This batch was approved. Go back, and plan what was refused by itself.", "warning")
-        return not self._ids and self._busy != "starting"
+        return not self.begun()
 
     def action_drop(self) -> None:
         key = self.query_one("#rows", RowList).current
         if key is None or not self.may_plan():
             return
         were_too_many = len(self._drafts) > MOST
-        left_out = self._drafts.pop(key)
+        left_out = self._drafts.drop(key)
         self.bench.say(f"{self.look.clean(left_out.target.crumb)} is left out of the batch.")
         if were_too_many and len(self._drafts) <= MOST:
-            self._plan_anew(list(self._drafts))
+            self._plan_anew(self._drafts.keys)
         else:
             self._changed()
 
@@ -269,7 +238,7 @@ class BatchScreen(ApprovalScreen[tuple[str, ...] | None]):
 
     @property
     def _current(self) -> Draft | None:
-        return self._drafts.get(self.query_one("#rows", RowList).current or "")
+        return self._drafts.get(self.query_one("#rows", RowList).current)
 
     def on_row_list_chosen(self, event: RowList.Chosen) -> None:
         """The whole plan of one target, or the whole reason why there is none; to be read only."""
@@ -286,7 +255,10 @@ class BatchScreen(ApprovalScreen[tuple[str, ...] | None]):
             if fault is not None:
                 return [*lead, *plans.refused(fault, width, look)]
             assert plan is not None
-            return [*lead, *plans.page(plan, names, one.space, folder, width, look)]
+            return [
+                *lead,
+                *plans.page(plan, names, one.space, folder, width, look, key_of(self.bench, "plan.policies")),
+            ]
 
         if plan is None and fault is None:
             self.bench.say(f"{look.clean(one.target.crumb)} is not planned yet.", "warning")
@@ -296,86 +268,77 @@ class BatchScreen(ApprovalScreen[tuple[str, ...] | None]):
     # Approving
 
     def approvable(self) -> Sequence[Plan]:
-        if self._busy or self._ids or len(self._drafts) > MOST:
+        if self._planning or self.begun() or len(self._drafts) > MOST:
             return ()
-        return [plan for _, plan in batch.planned(self._rows)]
+        return [plan for _, plan in batch.planned(self._drafts.rows)]
 
     def question(self, word: str) -> Question:
-        number = len(batch.planned(self._rows))
+        number = len(batch.planned(self._drafts.rows))
         return Question(
             title=f"Approve {plural(number, 'plan')}",
-            happens=batch.happens(self._rows, word, self.bench.shelf.names, self.look),
+            happens=batch.happens(self._drafts.rows, word, self.bench.shelf.names, self.look),
             word=word,
             action=f"Approve {number}",
         )
 
     def start(self) -> None:
         if self.approvable():
-            self._busy, self._said = "starting", ()
+            self._said = ()
+            approved = [one for one, _ in batch.planned(self._drafts.rows)]
+            wanted = [{**self._wanted(one.target), "digest": one.digest} for one in approved]
             self._changed()
-            approved = [one for one, _ in batch.planned(self._rows)]
-            self.run_worker(self._acquire(approved), exclusive=True, group="plan")
+            self.give(self._acquire(approved, {"plans": wanted, "reason": self.reason}))
 
-    async def _acquire(self, approved: Sequence[Draft]) -> None:
-        order = [{**self._wanted(one.target), "digest": one.digest} for one in approved]
+    def begun(self) -> bool:
+        return super().begun() or bool(self._ids)
+
+    async def _acquire(self, approved: Sequence[Draft], order: dict[str, Any]) -> None:
         try:
-            found = await self.bench.link.call("acquire.batch", {"plans": order, "reason": self.reason})
-            answer = read_batch(found)
+            answer = read_batch(await self.bench.link.call("acquire.batch", order))
+        except ReadOnly as fault:
+            self.bench.say_fault(fault)
         except Fault as fault:
-            self._busy = ""
-            self.query_one("#cancel", Button).focus()
             self._nothing_started(fault, approved)
-            return
-        self._busy = ""
-        self._take(answer, approved)
+        else:
+            self._take(answer, approved)
+        self._changed()
 
     def _nothing_started(self, fault: Fault, approved: Sequence[Draft]) -> None:
-        """The agent refused the whole batch. Plans that changed are made again; the others stay as they are."""
-        if approval.is_read_only(fault):
-            self.bench.say_fault(fault)
-            self._changed()
-            return
-        changed = named(fault, [one.target.target for one in approved])
-        if changed:
-            crumbs = ", ".join(self.look.clean(self._drafts[key].target.crumb) for key in changed)
-            self._said = (
-                (batch.led("Nothing was started", fault.message), "need"),
-                (f"Planned again: {crumbs}. Read what is new there, then approve once more.", ""),
-            )
-            self._plan_anew(changed)
-            return
+        """The agent refused the whole batch. Plans that do not hold are made again; the others stay."""
+        lead, todo = "Nothing was started", fault.next
         if plans.unanswered(fault):
             lead, todo = (
                 "Whether anything was started is not known",
                 "Look at the acquisitions before you approve again.",
             )
+        self.say_unseen(lead, Fault(fault.message, next=todo))
+        outdated = outdated_by(fault, [one.target.target for one in approved])
+        if outdated and self.is_open:
+            crumbs = ", ".join(
+                self.look.clean(one.target.crumb) for one in approved if one.target.target in outdated
+            )
+            self._said = (
+                (batch.led(lead, fault.message), "need"),
+                (f"Planned again: {crumbs}. Read what is new there, then approve once more.", ""),
+            )
+            self._plan_anew(outdated)
         else:
-            lead, todo = "Nothing was started", fault.next
-        self._said = ((batch.led(lead, fault.message), "bad"), *(((todo, ""),) if todo else ()))
-        self._changed()
+            self._said = ((batch.led(lead, fault.message), "bad"), *(((todo, ""),) if todo else ()))
 
     def _take(self, answer: BatchAnswer, approved: Sequence[Draft]) -> None:
         """Some or all were started: leave with their ids, or stay and say which were refused."""
-        started = {one.target: one.acquisition for one in answer.started}
-        refused = {one.target: from_data(one.error) for one in answer.refused}
-        unsaid = Fault("the agent did not say what came of it", next="look for it in the acquisitions pane")
-        for one in approved:
-            key = one.target.target
-            if key in started:
-                self._drafts[key] = replace(one, state="started", acquisition=started[key])
-            else:
-                self._drafts[key] = replace(one, state="refused", fault=refused.get(key, unsaid))
-        self._ids = tuple(started[one.target.target] for one in approved if one.target.target in started)
+        self._ids = self._drafts.take(answer, approved)
         failed = len(approved) - len(self._ids)
         if not failed:
-            self.dismiss(self._ids)
+            self.end(self._ids, f"{plural(len(self._ids), 'acquisition')} queued.")
             return
         what = f"{len(self._ids)} of {len(approved)} started" if self._ids else "Nothing was started"
         self._said = ((f"{what}, {failed} refused when they were to start: why stands below.", "need"),)
-        if self._ids:
-            self.query_one("#cancel", Button).label = Content("[ Close ]")
-        self.query_one("#cancel", Button).focus()
-        self._changed()
+        first = next(one.fault for one in self._drafts.refused if one.fault is not None)
+        self.say_unseen(f"{what}, {failed} refused", first)
 
     def action_back(self) -> None:
-        self.dismiss(self._ids or None)
+        if self._ids:
+            self.finish(self._ids)
+        else:
+            super().action_back()

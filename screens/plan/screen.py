@@ -8,14 +8,14 @@ from typing import Any, ClassVar
 from textual.binding import BindingType
 from textual.content import Content
 from textual.widget import Widget
-from textual.widgets import Button
 
-from app.faults import Fault
+from app.faults import Fault, ReadOnly, RouteRefused
 from app.model import Plan
 from screens.command.catalogue import bindings
+from screens.command.naming import key_of
 from screens.page.screen import PageScreen
-from screens.plan.answers import Answer, read_answer
-from screens.plan.approving import ROUTES, ApprovalScreen
+from screens.plan.answers import Answer, read_answer, read_started
+from screens.plan.approving import ROUTES, STARTING, ApprovalScreen
 from screens.present import approval, plans
 from screens.present.cells import Line
 from screens.widgets.edges import set_title
@@ -49,6 +49,8 @@ class PlanScreen(ApprovalScreen[str | None]):
     def hints(self) -> Sequence[tuple[str, str]]:
         if self._fault is not None:
             return self.hints_of("plan.again", *self._instead, "page.back", "help")
+        if self.ordered:
+            return self.hints_of("plan.policies", "page.back", "help")
         return self.hints_of("plan.reason", "plan.route", "plan.lock", "plan.policies", "page.back", "help")
 
     def body(self) -> Iterable[Widget]:
@@ -109,7 +111,8 @@ class PlanScreen(ApprovalScreen[str | None]):
             said: Line = ((f" {look.wait} planning: {self._busy}", "wait"),)
             return [(), said, ((f"   {self.planning_for}", "dim"),)]
         folder = self.bench.snapshot.case.evidence_dir
-        return plans.page(found.plan, self.bench.shelf.names, found.space, folder, width, look)
+        names, policies = self.bench.shelf.names, key_of(self.bench, "plan.policies")
+        return plans.page(found.plan, names, found.space, folder, width, look, policies)
 
     @property
     def _instead(self) -> tuple[str, ...]:
@@ -118,10 +121,12 @@ class PlanScreen(ApprovalScreen[str | None]):
         fault = self._fault
         if fault is None or not plans.is_refusal(fault):
             return ()
-        told = "route" in f"{fault.message} {fault.next}" or self.asked_route != ROUTES[0]
+        told = isinstance(fault, RouteRefused) or self.asked_route != ROUTES[0]
         return (*(("plan.route",) if told else ()), *(("plan.lock",) if self.lock_days else ()))
 
     def doing(self) -> str:
+        if self.ordered:
+            return STARTING
         return self._busy if self._found is not None else ""
 
     def waiting(self) -> bool:
@@ -143,7 +148,7 @@ class PlanScreen(ApprovalScreen[str | None]):
         self.query_one("#plan", PageLines).action_last()
 
     def may_plan(self) -> bool:
-        return self._found is None or not self._busy
+        return not self.ordered and (self._found is None or not self._busy)
 
     def action_policies(self) -> None:
         if self._found is not None:
@@ -155,7 +160,7 @@ class PlanScreen(ApprovalScreen[str | None]):
     # Approving
 
     def approvable(self) -> Sequence[Plan]:
-        return (self._found.plan,) if self._found is not None and not self._busy else ()
+        return (self._found.plan,) if self._found is not None and not self._busy and not self.ordered else ()
 
     def question(self, word: str) -> Question:
         assert self._found is not None
@@ -171,24 +176,16 @@ class PlanScreen(ApprovalScreen[str | None]):
         )
 
     def start(self) -> None:
-        if self._found is None or self._busy:
-            return
-        self._busy = "starting"
-        self.case_changed()
-        self.run_worker(self._acquire(self._found.digest), exclusive=True, group="plan")
+        if self._found is not None and self.approvable():
+            self.give(self._acquire({**self._wanted(), "reason": self.reason, "digest": self._found.digest}))
 
-    async def _acquire(self, digest: str) -> None:
-        order = {**self._wanted(), "reason": self.reason, "digest": digest}
+    async def _acquire(self, order: dict[str, Any]) -> None:
         try:
-            answer = await self.bench.link.call("acquire", order)
+            started = read_started(await self.bench.link.call("acquire", order))
+        except ReadOnly as fault:
+            self.bench.say_fault(fault)
         except Fault as fault:
-            self._busy = ""
-            if approval.is_read_only(fault):
-                self.bench.say_fault(fault)
-                self.query_one("#cancel", Button).focus()
-            else:
-                self._found, self._fault, self._came = None, fault, plans.outcome(fault)
-            self.case_changed()
-            return
-        started = str(answer.get("acquisition", "")) if isinstance(answer, dict) else ""
-        self.dismiss(started)
+            self._found, self._fault, self._came = None, fault, plans.outcome(fault)
+            self.say_unseen(f"{self.look.clean(self._crumb, 60)}: {self._came}", fault)
+        else:
+            self.end(started, f"{self.look.clean(started)} is queued.")

@@ -32,13 +32,25 @@ VERIFIED: dict[str, Any] = {
 
 
 class ScriptedCommands:
-    """Records each call; answers from ``answers`` (a value, a fault to raise, or a function of the params)."""
+    """Records each call; answers from ``answers`` (a value, a fault to raise, or a function of the params).
+
+    Calls of a method that is held are under way until it is released: so long may anything be done meanwhile.
+    """
 
     def __init__(self, **answers: Any) -> None:
         self.calls: list[tuple[str, dict[str, Any]]] = []
         self.answers: dict[str, Any] = answers
         self.closed = False
         self.gone = False
+        self._held: dict[str, asyncio.Event] = {}
+
+    def hold(self, method: str) -> None:
+        """Answer no call of that method until it is released."""
+        self._held[method] = asyncio.Event()
+
+    def release(self, method: str) -> None:
+        """Answer those that wait, and hold it no more."""
+        self._held.pop(method).set()
 
     def called(self, method: str) -> list[dict[str, Any]]:
         """The parameters of every call of that method."""
@@ -47,6 +59,8 @@ class ScriptedCommands:
     async def call(self, method: str, params: dict[str, Any]) -> Any:
         self.calls.append((method, params))
         await asyncio.sleep(0)
+        if method in self._held:
+            await self._held[method].wait()
         if self.gone or self.closed:
             raise AgentGone("the agent closed the connection", next="it is started again by itself")
         answer = self.answers.get(method.replace(".", "_"), _DEFAULTS.get(method))

@@ -120,7 +120,7 @@ async def test_every_target_has_a_line_and_refused_ones_are_counted(desk: OpenDe
             "$0.05 for copies on the way",  # 3 x 0.0143
             "$9.40 a month for what is kept",
             "list prices of us-east-1 (2025)",
-            "not counted: traffic to a jump host outside eu-west-1, requests to KMS",
+            "not counted: traffic out of eu-west-1, KMS requests",
             "for the longest, side by side",
             "payments-prod as forensics-collect (observe, collect, share, destroy)",
             "forensics as forensics-collect (observe, collect)",

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
-from app.faults import AgentGone, Fault, Refused, Unavailable
-from screens.plan.batch import AT_ONCE, BatchScreen
+from app.faults import AgentGone, Fault, PlanChanged, Refused, Unavailable
+from screens.plan.batch import BatchScreen
+from screens.plan.batch_drafts import AT_ONCE
 from tests.screens.conftest import OpenDesk
 from tests.screens.fakes import ScriptedCommands
-from tests.screens.test_batch import APPROVE, SIZES, approve, disk, disks, open_batch, planned, volume
+from tests.screens.test_batch import APPROVE, SIZES, approve, disk, disks, open_batch, planned
 
 
 async def test_at_most_four_are_planned_at_once_and_the_count_is_seen(desk: OpenDesk) -> None:
@@ -73,23 +74,14 @@ async def test_where_no_target_has_a_plan_nothing_invites_to_approve(
 
 
 async def test_how_long_the_plans_take_is_seen(desk: OpenDesk) -> None:
-    hold = asyncio.Event()
-    commands = ScriptedCommands()
-    theirs = commands.call
-
-    async def call(method: str, params: dict[str, Any]) -> Any:
-        if method == "plan":
-            await hold.wait()
-        return await theirs(method, params)
-
-    async with desk(size=(80, 24), commands=commands) as d:
-        commands.call = call  # type: ignore[method-assign]
+    async with desk(size=(80, 24)) as d:
+        d.commands.hold("plan")
         d.app.push_screen(BatchScreen(disks(3)))
         await d.sees("planning 1 of 3, ")
         d.clock.advance(14)
         await d.sees("planning 1 of 3, 14 s, Esc leaves")
         assert "[ Approve" not in d.text
-        hold.set()
+        d.commands.release("plan")
         await d.sees("[ Approve 3")
 
 
@@ -97,12 +89,14 @@ async def test_a_plan_that_changed_is_planned_again_and_named(desk: OpenDesk) ->
     def answer(params: dict[str, Any]) -> Any:
         if d.commands.called("acquire.batch")[1:]:
             return {"started": [{"target": one["target"], "acquisition": "A-1"} for one in params["plans"]]}
-        raise Refused(f"the plan of {volume(2)} has changed since it was shown", next="read the new plan")
+        changed = PlanChanged("that plan has changed since it was shown", next="read the new plan")
+        changed.targets = (disk(2).target,)
+        raise changed
 
     async with desk(commands=ScriptedCommands(plan=planned, acquire_batch=answer)) as d:
         out = await open_batch(d, disks(3))
         await d.press("r", *APPROVE)
-        await d.sees("Nothing was started", f"the plan of {volume(2)} has changed")
+        await d.sees("Nothing was started", "that plan has changed")
         await d.sees("Planned again: host-02 /dev/xvda.")
         asked = [call["target"] for call in d.commands.called("plan")]
         assert asked[6:] == [disk(2).target] and out == []
@@ -111,12 +105,21 @@ async def test_a_plan_that_changed_is_planned_again_and_named(desk: OpenDesk) ->
 
 
 async def test_a_change_without_a_name_plans_all_again(desk: OpenDesk) -> None:
-    fault = Refused("a plan has changed since it was shown", next="read the new plans")
+    fault = PlanChanged("a plan has changed since it was shown", next="read the new plans")
     async with desk(commands=ScriptedCommands(plan=planned, acquire_batch=fault)) as d:
         await open_batch(d, disks(3))
         await d.press("r", *APPROVE)
         await d.sees("Planned again")
         assert len(d.commands.called("plan")) == 9
+
+
+async def test_a_refusal_that_speaks_of_targets_and_of_change_is_read_by_its_kind_alone(desk: OpenDesk) -> None:
+    fault = Refused(f"the roster has changed: {disk(1).target} is read-only", next="ask ex-11")
+    async with desk(commands=ScriptedCommands(plan=planned, acquire_batch=fault)) as d:
+        await open_batch(d, disks(2))
+        await d.press("r", *APPROVE)
+        await d.sees("Nothing was started", "the roster has changed", "ask ex-11")
+        assert len(d.commands.called("plan")) == 4
 
 
 @pytest.mark.parametrize("size", SIZES)

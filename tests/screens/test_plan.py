@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from textual.widgets import Button, Input
 
-from app.faults import Refused
+from app.faults import ReadOnly
 from screens.plan.screen import PlanScreen
 from screens.widgets.page_lines import PageLines
 from screens.widgets.typed_confirm import Happens, Question, TypedConfirm
@@ -221,7 +221,7 @@ async def test_while_read_only_nothing_is_approved_and_nothing_is_lost(
 
 
 async def test_a_window_that_ended_on_the_way_leaves_plan_and_reason(desk: OpenDesk) -> None:
-    fault = Refused("the case is read-only", next="open a write window: w, or :arm")
+    fault = ReadOnly("the case is read-only", next="open a write window: w, or :arm")
     async with desk(commands=ScriptedCommands(acquire=fault)) as d:
         await open_plan(d)
         d.app.screen.query_one("#reason").focus()

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
-from typing import Any
-
 import pytest
 from textual.widgets import Input
 
-from app.faults import AgentGone, Denied, Fault, Refused, Unavailable
+from app.faults import AgentGone, Denied, Fault, Refused, RouteRefused, Unavailable, Untagged
 from screens.workbench.screen import WorkbenchScreen
 from tests.screens.conftest import OpenDesk
 from tests.screens.fakes import ScriptedCommands
@@ -55,7 +52,7 @@ async def test_a_refused_start_is_shown_in_place(desk: OpenDesk) -> None:
 
 @pytest.mark.parametrize("armed", [True, False])
 async def test_a_refusal_offers_nothing_to_approve_but_another_try(desk: OpenDesk, armed: bool) -> None:
-    fault = Refused(f"{XVDA} is not tagged", next="have the tag set, then plan again")
+    fault = Untagged(f"{XVDA} is not tagged", next="have the tag set (routes do not help), then plan again")
     async with desk(size=(80, 24), commands=ScriptedCommands(plan=fault)) as d:
         await open_plan(d, armed=armed)
         await d.sees("refused", "R plans again", "R plan again", "[ Cancel ]")
@@ -82,10 +79,17 @@ async def test_a_refusal_offers_nothing_to_approve_but_another_try(desk: OpenDes
 
 
 async def test_another_route_is_offered_where_the_route_is_refused(desk: OpenDesk) -> None:
-    fault = Refused("route direct cannot work: the key is in another account")
+    fault = RouteRefused("route direct cannot work: the key is in another account")
     async with desk(commands=ScriptedCommands(plan=fault)) as d:
         await open_plan(d)
         await d.sees("R plans again · r with another route", "r route")
+
+
+async def test_an_answer_to_the_order_that_cannot_be_read_claims_nothing(desk: OpenDesk) -> None:
+    async with desk(commands=ScriptedCommands(acquire={"acquisition": 7})) as d:
+        await open_plan(d)
+        await d.press("r", "right", "enter")
+        await d.sees("not known whether it was started", "cannot be read by this version")
 
 
 async def test_a_cloud_that_does_not_answer_refuses_nothing(desk: OpenDesk) -> None:
@@ -111,17 +115,8 @@ async def test_a_start_without_an_answer_claims_nothing(desk: OpenDesk, fault: F
 
 @pytest.mark.parametrize("size", [(80, 24), (132, 40)])
 async def test_how_long_a_plan_takes_is_seen_and_it_can_be_left(desk: OpenDesk, size: tuple[int, int]) -> None:
-    hold = asyncio.Event()
-    commands = ScriptedCommands()
-    theirs = commands.call
-
-    async def call(method: str, params: dict[str, Any]) -> Any:
-        if method == "plan":
-            await hold.wait()
-        return await theirs(method, params)
-
-    async with desk(size=size, commands=commands) as d:
-        commands.call = call  # type: ignore[method-assign]
+    async with desk(size=size) as d:
+        d.commands.hold("plan")
         d.app.plan("disk", TARGET, "web-01 /dev/xvda")
         await d.sees("planning: reading what is there", "Esc leaves")
         for seconds in (4, 36):
