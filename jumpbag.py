@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
@@ -20,7 +21,22 @@ def main() -> int:
     os.umask(0o077)
     from app.cli.main import main as run
 
-    return run(sys.argv[1:], open_ui=_open_ui, choose_case=_choose_case, range_module=_RANGE, scenario=_SCENARIO)
+    return run(
+        sys.argv[1:],
+        open_ui=_open_ui,
+        choose_case=_choose_case,
+        judge_keymap=judge_keymap,
+        range_module=_RANGE,
+        scenario=_SCENARIO,
+    )
+
+
+def judge_keymap(path: Path) -> Sequence[str]:
+    """What of the user's keymap in ``path`` cannot hold, a sentence each, as the screens will say it."""
+    from screens.cases.commands import EVERY
+    from screens.command.keymap import load
+
+    return load(path, EVERY).problems
 
 
 def _open_ui(case: CaseFolder, session: Session, comeback: str | None) -> int:

@@ -216,9 +216,9 @@ class Planner(Protocol):
     async def plan(self, request: PlanRequest, observe: Observe) -> Plan:
         """A plan with ``leases`` empty (the core derives them from the steps' permissions).
 
-        Refused when the target is not tagged for forensics, or when what is asked for is bound to fail (a key
-        that may not be used, a snapshot that cannot be shared): the fault says what would mend it. Usage when
-        kind or route does not exist.
+        Untagged when the target lacks the forensics tag, RouteRefused when the route is bound to fail (a key that
+        may not be used, a snapshot that cannot be shared): the fault says what would mend it. Usage when kind or
+        route does not exist.
         """
         ...
 
@@ -301,7 +301,3 @@ class Provider(Protocol):
     blocks: BlockSource
 
     async def close(self) -> None: ...
-
-
-OpenProvider = Callable[[Mapping[str, Any], Scope], Provider]
-"""The entry point ``jumpbag.providers``: (the case's settings for this cloud, scope) -> Provider."""

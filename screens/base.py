@@ -11,14 +11,15 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.dom import DOMNode
 from textual.events import Resize
-from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import Input
 
 from app.faults import AgentGone, Fault
 from app.model.view import CaseSnapshot
 from screens.command.catalogue import bindings
+from screens.command.naming import key_of
 from screens.command.registry import Command
+from screens.ending import EndingScreen
 from screens.guided.rail import GuideStrip
 from screens.present import leases
 from screens.present.acquisitions import nothing_lost
@@ -44,7 +45,7 @@ SMALLEST = (60, 15)
 """Below this many columns and lines a screen is one status line."""
 
 
-class CaseScreen(Screen[Result]):
+class CaseScreen(EndingScreen[Result]):
     """Subclasses give :meth:`body`, :attr:`crumbs` and react to :meth:`case_changed` and :meth:`tick`."""
 
     BINDINGS: ClassVar[list[BindingType]] = bindings("everywhere", "guide", "back")
@@ -142,15 +143,17 @@ class CaseScreen(Screen[Result]):
         self.query_one(GuideStrip).show_run(page=True)
 
     def action_back(self) -> None:
-        self.dismiss()
+        self.finish()
 
     def action_to_pane(self, number: int) -> None:
         """From a page over the workbench to one of its panes. A page on which text is typed stays: a digit that is
         meant for the text would lose it."""
         bench = self.bench
         if self.query(Input):
-            back, _ = bench.registry.hint("page.back")
-            bench.say(f"{back} leaves this page; a digit does not, as text is typed here.", "warning")
+            bench.say(
+                f"{key_of(bench, 'page.back')} leaves this page; a digit does not, as text is typed here.",
+                "warning",
+            )
             return
         while bench.screen is not bench.workbench:
             bench.pop_screen()
@@ -198,10 +201,9 @@ def problems(
         out.append(Problem(look.clean(snapshot.agent.problem, 400)))
     if snapshot.problem:
         said = f"The screens' copy of the case cannot be read: {look.clean(snapshot.problem, 200)}"
-        key = "".join(key for key, _ in bench.registry.hints("agent.stop")) or ":stop-agent"
-        mend = f"stop the agent with {key} and open the case again: the copy is made anew"
+        mend = f"stop the agent with {key_of(bench, 'agent.stop')} and open the case again: the copy is made anew"
         out.append(Problem(said, mend, "The record is not touched."))
-    keys = f"s try again now {look.dot} d details"
+    keys = f"{key_of(bench, 'retry')} try again now {look.dot} {key_of(bench, 'waiting')} details"
     for one in waiting(snapshot.acquisitions):
         if one.state == "waiting_for_credentials" and one.id != about:
             lead = f"{look.clean(one.id)} waits: "

@@ -42,18 +42,19 @@ def open_case(
         return await connect(case, locations, passphrase=secret)
 
     from app.guided.load import sources
-    from screens.command.catalogue import DEFAULT
+    from screens.cases.commands import EVERY
+    from screens.command.catalogue import COMMANDS
     from screens.command.keymap import load
     from screens.root import run
 
-    keymap = load(locations.keymap_file, DEFAULT)
+    keymap = load(locations.keymap_file, EVERY)
     said, code = run(
         case.path,
         case.read_model,
         reach,
         who,
         comeback=comeback,
-        registry=keymap.registry,
+        registry=keymap.registry.within(COMMANDS),
         options=options,
         notices=keymap.problems,
         sources=sources(case, locations),
@@ -67,9 +68,13 @@ def choose_case(cases: Path, locations: Locations, options: UiOptions, doctor: S
     """Show the cases until the user has chosen; None when they just leave. ``doctor`` is the command line whose
     JSON the doctor's page shows."""
     from screens.cases.application import CasesApp
+    from screens.cases.commands import EVERY, REGISTRY
     from screens.cases.examine import by_command
+    from screens.command.keymap import load
 
-    app = CasesApp(cases, locations, by_command(doctor), options)
+    keymap = load(locations.keymap_file, EVERY)
+    mine = keymap.registry.within(REGISTRY.commands)
+    app = CasesApp(cases, locations, by_command(doctor), options, registry=mine, notices=keymap.problems)
     decision = app.run(mouse=options.mouse)
     if app.return_code:
         raise Fault(

@@ -66,6 +66,10 @@ class Reader:
         """The custody lines of one acquisition."""
         return await self._run(lambda: self._feed.events_of(acquisition))
 
+    async def events_of_item(self, item: str) -> list[EventRow]:
+        """The custody lines of one evidence item."""
+        return await self._run(lambda: self._feed.ask(lambda db: events.of_item(db, item), []))
+
     async def event_body(self, line: int) -> str | None:
         """The JSON text of one custody line."""
         return await self._run(lambda: self._feed.event_body(line))
@@ -134,9 +138,9 @@ class Reader:
         """See :meth:`app.client.inventory.Inventory.named`."""
         return await self._run(lambda: self._inventory.named(name, kind, account))
 
-    async def related(self, target: str) -> frozenset[str]:
-        """See :func:`app.client.related.related`."""
-        return await self._run(lambda: self._feed.ask(lambda db: related(db, target), frozenset[str]()))
+    async def related(self, target: str) -> frozenset[str] | None:
+        """See :func:`app.client.related.related`; None if it cannot be told now."""
+        return await self._run(lambda: self._feed.ask(lambda db: related(db, target), None))
 
     def close(self) -> None:
         """Close the feed and end the threads; what they still look up is given up."""

@@ -1,46 +1,50 @@
-"""The Textual application: it reads the case, paints it and passes commands on; all else lives in the agent."""
+"""The application that responders keep open: the commands that work on every screen of a case."""
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
 from pathlib import Path, PurePath
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from textual.screen import Screen
+from textual.actions import ActionParseResult
+from textual.dom import DOMNode
 
-from app.clock import Clock, SystemClock
+from app.clock import Clock
+from app.faults import Fault
 from app.guided.load import Sources
-from app.model.view import CaseSnapshot
-from app.ui_options import CALM_REFRESH_S, UiOptions
-from screens.actions import Actions
+from app.ui_options import UiOptions
+from screens.acquisition.screen import AcquisitionScreen
 from screens.agent_port import Connect
 from screens.base import CaseScreen
+from screens.case_app import NO_SOURCES, CaseApp
+from screens.command import finding
 from screens.command.catalogue import DEFAULT
-from screens.command.line import History
-from screens.command.registry import Registry
-from screens.credentials.arm import ArmScreen
-from screens.farewell import broken
-from screens.link import Link
-from screens.present.context import Surroundings, stale
-from screens.present.look import Look
-from screens.present.news import news
-from screens.present.shelf import Shelf
-from screens.present.slow import ends_soon, only_beat
-from screens.reader import Reader
-from screens.terminal_app import TerminalApp
-from screens.workbench.screen import WorkbenchScreen
-
-NO_SOURCES = Sources()
-POLL_S = 0.25
-TICK_S = 1.0
-_PING_EVERY_S = 5.0
-_SKEW_S = 5.0
-_SLOW_TICK_S = 5.0
+from screens.command.keymap import notice
+from screens.command.line_screen import CommandLine
+from screens.command.naming import key_of
+from screens.command.palette import Palette
+from screens.command.registry import Command, Registry
+from screens.command.running import offered, run_line
+from screens.command.running import run as run_command
+from screens.credentials.screen import LeaseScreen
+from screens.credentials.window import WindowCommands
+from screens.custody.screen import VerifyScreen
+from screens.custody.tamper import TamperScreen
+from screens.evidence.screen import EvidenceScreen
+from screens.farewell import broken, farewell
+from screens.guided.commands import GuideCommands
+from screens.page.help import help_lines, keymap_lines
+from screens.page.screen import PageScreen
+from screens.present.cells import Line
+from screens.widgets.typed_confirm import Question
 
 
-class Workbench(TerminalApp[str], Actions):
-    """The screens of one case. Its return value is the sentence to print after it is gone."""
+class Workbench(CaseApp):
+    """The screens of one case. Its return value is the sentence to print after it is gone.
+
+    ``action_…`` is bound to keys, ``take_…`` gets what stands after the word on the ``:`` line.
+    """
 
     # The default screen's own sheet is not loaded by Textual, so it stands here.
     CSS_PATH: ClassVar[list[str | PurePath]] = [
@@ -49,134 +53,194 @@ class Workbench(TerminalApp[str], Actions):
     ]
     TITLE = "jumpbag"
 
-    def __init__(
-        self,
-        case_dir: Path,
-        sqlite: Path,
-        connect: Connect,
-        examiner: str,
-        *,
-        clock: Clock | None = None,
-        look: Look | None = None,
-        theme: str | None = None,
-        comeback: str | None = None,
-        registry: Registry = DEFAULT,
-        options: UiOptions | None = None,
-        notices: Sequence[str] = (),
-        sources: Sources = NO_SOURCES,
-    ) -> None:
-        super().__init__(options or UiOptions(), look=look, theme=theme)
-        self.notices = notices
-        self.poll_s = options.refresh_s if options else POLL_S
-        self.registry = registry
-        self.case_dir = case_dir
-        self.examiner = examiner
-        self.comeback = comeback
-        self.clock = clock or SystemClock()
-        self.snapshot = CaseSnapshot()
-        self.shelf = Shelf()
-        self.reader = Reader(sqlite, coarse=self.options.low_bandwidth)
-        self.link = Link(connect, examiner, self.clock, self._link_changed)
-        self.set_keymap(dict(registry.changed))
-        self._started = (self.clock.now(), self.clock.monotonic())
-        self._pinged = self._ticked = 0.0
-        self._asked_for_accounts = False
-        self.history = History()
-        self.follow_guides(sources)
+    @cached_property
+    def _guide(self) -> GuideCommands:
+        return GuideCommands(self)
 
-    def get_default_screen(self) -> Screen[Any]:
-        return WorkbenchScreen()
+    @cached_property
+    def _window(self) -> WindowCommands:
+        return WindowCommands(self)
 
-    def on_mount(self) -> None:
-        self.catch_signals()
-        self.call_after_refresh(self._begin)
-
-    def _begin(self) -> None:
-        """After the first frame: read, connect, count seconds."""
-        self.run_worker(self._read(), group="feed")
-        self.run_worker(self.link.run(), group="link")
-        self.set_interval(TICK_S, self._tick)
+    def begin(self) -> None:
+        super().begin()
         if self.notices:
-            one, many = "An entry of the keymap is", f"{len(self.notices)} entries of the keymap are"
-            self.say(f"{many if len(self.notices) > 1 else one} left out; :keymap tells why.", "warning")
+            self.say(notice(self.notices, ":keymap"), "warning")
 
     def leave(self) -> None:
         self.action_detach()
 
-    def came_in_sight(self) -> None:
-        self._case_changed()
+    # What a playbook's step holds back
 
-    async def on_unmount(self) -> None:
-        await self.link.leave()
-        self.reader.close()
+    def held(self, command: str) -> str:
+        """Why a command is not to be used now, "" where it may be."""
+        return self.follower.held(command)
 
-    # The case
+    async def run_action(
+        self,
+        action: str | ActionParseResult,
+        default_namespace: DOMNode | None = None,
+        namespaces: Mapping[str, DOMNode] | None = None,
+    ) -> bool:
+        """Keys come this way: one whose command is held says so instead."""
+        for command in self.registry.by_action(action) if isinstance(action, str) else ():
+            held = self.held(command.id)
+            if held:
+                self.say(held, "warning")
+                return True
+        return await super().run_action(action, default_namespace, namespaces)
 
-    def surroundings(self) -> Surroundings:
-        """What the context bar shows besides the case."""
-        now, mono = self.clock.now(), self.clock.monotonic()
-        skew = (now - self._started[0]).total_seconds() - (mono - self._started[1])
-        name = ""
-        if self.screen_stack:
-            bench = self.workbench
-            name = bench.resources.scope_name if bench.is_attached and bench.is_mounted else ""
-        return Surroundings(self.link.state, name, round(skew) if abs(skew) > _SKEW_S else 0, self.examiner)
+    # Finding commands
 
-    async def _read(self) -> None:
-        while True:
-            reading = await self.reader.poll()
-            if reading is not None:
-                quiet = self.slow and only_beat(self.snapshot, reading.snapshot)
-                told = news(self.snapshot.agent, reading.snapshot.agent, self.examiner, self.clock.now())
-                self.snapshot, self.shelf = reading.snapshot, reading.shelf
-                self._tell(told)
-                if not quiet:
-                    self._case_changed()
-            self._ask_for_accounts()
-            await asyncio.sleep(max(self.poll_s, CALM_REFRESH_S) if self.slow else self.poll_s)
+    def action_help(self) -> None:
+        if not isinstance(self.screen, PageScreen) or "help" not in self.screen.crumbs:
+            self.push_screen(PageScreen("help", self._help, "Keys and commands"))
 
-    def _tell(self, what: str) -> None:
-        """News of the write window, whoever opened or closed it, and in which terminal."""
-        if what:
-            self.say(self.look.plain(what), "warning")
-            if isinstance(self.screen, ArmScreen) and self.armed:
-                self.screen.dismiss(None)
+    def _help(self, width: int) -> list[Line]:
+        return help_lines(self.registry, width, self.look)
 
-    def _case_changed(self) -> None:
-        if not self.is_running:
+    def action_command_line(self) -> None:
+        if isinstance(self.screen, CaseScreen):
+            line = CommandLine(self.registry, self.history, self._arguments, self._works, self.look)
+            self.push_screen(line, self._typed)
+
+    def _arguments(self, command: Command) -> Iterable[str]:
+        return finding.arguments(command, self.snapshot)
+
+    def _works(self, command: Command) -> bool:
+        return offered(self, command) is not None
+
+    def _typed(self, text: str | None) -> None:
+        if text:
+            self.run_worker(run_line(self, text), group="command")
+
+    def action_palette(self) -> None:
+        if isinstance(self.screen, CaseScreen):
+            self.push_screen(Palette(finding.here(self), self.registry, self.look), self._picked)
+
+    def _picked(self, command: Command | None) -> None:
+        if command is not None:
+            self.run_worker(run_command(self, command), group="command")
+
+    def action_keymap(self) -> None:
+        self.push_screen(PageScreen("keymap", self._own_keys, "Your keymap"))
+
+    def _own_keys(self, width: int) -> list[Line]:
+        return keymap_lines(self.registry, self.notices, width, self.look)
+
+    # The write window
+
+    def action_arm(self) -> None:
+        self._window.turn()
+
+    def take_arm(self, text: str) -> None:
+        self._window.typed(text)
+
+    def action_disarm(self) -> None:
+        self._window.close()
+
+    # Guided mode
+
+    def action_guide(self) -> None:
+        self._guide.choose()
+
+    def take_guide(self, text: str) -> None:
+        self._guide.begin(text)
+
+    def action_guide_done(self) -> None:
+        self._guide.done()
+
+    def take_guide_done(self, text: str) -> None:
+        self._guide.done_as(text)
+
+    def action_guide_skip(self) -> None:
+        self._guide.skip()
+
+    def take_guide_skip(self, text: str) -> None:
+        self._guide.skip_because(text)
+
+    def action_guide_again(self) -> None:
+        self._guide.again()
+
+    def action_guide_target(self) -> None:
+        self._guide.about()
+
+    def action_guide_more(self) -> None:
+        self._guide.more()
+
+    # Pages
+
+    def action_leases(self) -> None:
+        if not isinstance(self.screen, LeaseScreen):
+            self.push_screen(LeaseScreen())
+
+    def action_evidence(self) -> None:
+        if not isinstance(self.screen, EvidenceScreen):
+            self.push_screen(EvidenceScreen())
+
+    def action_verify(self) -> None:
+        if isinstance(self.screen, VerifyScreen):
+            self.screen.action_verify()
+        else:
+            self.verify()
+
+    def action_tamper(self) -> None:
+        if not isinstance(self.screen, TamperScreen):
+            self.push_screen(TamperScreen())
+
+    # What waits
+
+    def action_signed_in(self) -> None:
+        held = [one for one in self.snapshot.acquisitions if one.state == "waiting_for_credentials"]
+        if not held:
+            self.say("Nothing waits for credentials.")
+        for one in held:
+            self.order("acquisition.resume", {"acquisition": one.id, "reason": ""}, f"{one.id} asks again.")
+
+    def action_waiting(self) -> None:
+        held = next((one for one in self.snapshot.acquisitions if one.state == "waiting_for_credentials"), None)
+        if held is None:
+            self.say("Nothing waits for credentials.")
+        elif not (isinstance(self.screen, AcquisitionScreen) and held.id in self.screen.crumbs):
+            self.open_acquisition(held.id)
+
+    # Leaving
+
+    def action_help_quit(self) -> None:
+        key = key_of(self, "detach")
+        self.say(f"{key} detaches; what runs goes on.")
+
+    def action_detach(self) -> None:
+        said = farewell(self.snapshot, self.case_dir, self.link.state, self.look, self.stopped, self.comeback)
+        self.exit(said)
+
+    def action_stop_agent(self) -> None:
+        case = self.look.clean(self.snapshot.case.id or self.case_dir.name)
+        key = key_of(self, "detach")
+        question = Question(
+            title="Stop the agent",
+            happens=(
+                "All that runs in this case stops where it is. Nothing is lost.",
+                "Unfinished acquisitions go on by themselves when the agent starts again.",
+                "Every lease is dropped from memory.",
+                f"To leave without stopping anything, press {key} instead.",
+            ),
+            word=case,
+            action="Stop the agent",
+            cancel="Let it run",
+        )
+        self.ask(question, self._stop_now)
+
+    def _stop_now(self, _: str) -> None:
+        self.run_worker(self._stop_agent(), group="stop", exclusive=True)
+
+    async def _stop_agent(self) -> None:
+        try:
+            await self.link.call("stop", {})
+        except Fault as fault:
+            self.say_fault(fault)
             return
-        with self.batch_update():
-            for screen in self.screen_stack:
-                if isinstance(screen, CaseScreen):
-                    screen.case_changed()
-        self.follower.case_changed()
-
-    def _link_changed(self) -> None:
-        self._case_changed()
-
-    def _ask_for_accounts(self) -> None:
-        """Once, in a case whose accounts or resources nobody has seen yet: asking for these asks for those."""
-        if self.link.state == "attached" and not self._asked_for_accounts:
-            self._asked_for_accounts = True
-            if not self.snapshot.accounts or not self.snapshot.scans:
-                self.refresh_inventory("resources", None, quietly=True)
-
-    def _tick(self) -> None:
-        if not self.is_running:
-            return
-        mono = self.clock.monotonic()
-        if self.slow and mono - self._ticked < _SLOW_TICK_S and not ends_soon(self.snapshot, self.clock.now()):
-            return
-        self._ticked = mono
-        screen = self.screen
-        with self.batch_update():
-            for one in self.screen_stack if screen.is_modal else (screen,):
-                if isinstance(one, CaseScreen):
-                    one.tick()
-        silent = stale(self.snapshot, self.clock.now()) or self.snapshot.agent.state == "stopped"
-        if silent and self.link.state == "attached" and mono - self._pinged >= _PING_EVERY_S:
-            self._pinged = mono
-            self.run_worker(self.link.check(), group="check", exclusive=True)
+        self.stopped = True
+        self.action_detach()
 
 
 def run(

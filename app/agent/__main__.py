@@ -65,6 +65,7 @@ async def _serve(path: Path, ready_fd: int, passphrase: str | None) -> int:
     _tell(ready_fd, {"ready": agent.status()})
     await agent.done.wait()
     agent.window.shut()  # nothing is approved any more, whatever is still under way
+    agent.verifying.stop()  # who waits for it is told before the connections go
     await server.close()
     await agent.close()
     os.close(lock)

@@ -112,6 +112,7 @@ class Browse:
         except Fault as fault:
             self._scanned(account, "*", "failed", 0, fault)
             return [f"{account.id}: {fault.message}"]
+        self._model.forget_scan(account.cloud, account.id, "*")
         tasks = [asyncio.create_task(self._region(account, region, holding)) for region in regions]
         return [problem for problem in await _all(tasks) if problem]
 

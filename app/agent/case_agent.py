@@ -6,13 +6,9 @@ import asyncio
 import contextlib
 import logging
 import os
-import sqlite3
 from collections.abc import Callable, Coroutine
 from importlib import metadata
-from pathlib import Path
 from typing import Any, Literal
-
-import msgspec
 
 from app.acquisition.board import Board
 from app.acquisition.desk import Desk
@@ -27,8 +23,10 @@ from app.agent.arming import WriteWindow
 from app.agent.browse import Browse
 from app.agent.checks import Checks
 from app.agent.guides import Guides
+from app.agent.opening import fresh_model, open_providers
 from app.agent.planning import Planning
 from app.agent.process import survives_logout
+from app.agent.verifying import Verifying
 from app.case.folder import CaseFolder
 from app.case.readmodel import ReadModel
 from app.clock import Clock, stamp
@@ -36,7 +34,7 @@ from app.credentials.broker import Broker
 from app.custody import Ledger, Signer
 from app.custody import load as load_key
 from app.custody.host import clock_state
-from app.faults import Fault, Refused, SigningLocked, Usage
+from app.faults import Fault, Refused, SigningLocked
 from app.guided.load import Library, sources
 from app.guided.load import load as load_playbooks
 from app.locations import Locations
@@ -75,6 +73,7 @@ class CaseAgent:
         """Who asked it to stop."""
         self.survives = survives_logout()
         self.window = WriteWindow(clock, self._fact, self.beat)
+        self.verifying = Verifying(case.path, clock)
         self.record: Record | None = None
         self.broker: Broker
         self.browse: Browse
@@ -105,7 +104,7 @@ class CaseAgent:
             clock=self.clock,
             on_append=lambda line, body, text: listener[0](line, body, text) if listener else None,
         )
-        self._model = _fresh_model(self.case.read_model)  # under the log's lock: one agent makes it
+        self._model = fresh_model(self.case.read_model)  # under the log's lock: one agent makes it
         record = Record(ledger, self.case, self._model, self.clock)
         self.guides = Guides(record, self._model, self._library)
         record.watch(self.window.heard)
@@ -179,7 +178,7 @@ class CaseAgent:
         while True:
             self._try_again.clear()
             try:
-                providers = await asyncio.to_thread(_open_providers, self.case, scope)
+                providers = await asyncio.to_thread(open_providers, self.case, scope)
             except Fault as fault:
                 self._blocked, self._problem = fault, fault.message
                 self._news.set()
@@ -317,13 +316,19 @@ class CaseAgent:
 
     def _bounds(self, now: float) -> None:
         bounds, up = self.case.settings.agent, self._ready.is_set()
-        if self.acquisitions.busy() or self.checks.busy if up else self._unfinished():
+        if self._works(up):
             self._touched = now
         if now - self._born > bounds.max_lifetime or now - self._touched > bounds.idle_exit:
             self.done.set()
         elif up and now - self._touched > bounds.idle_forget and not self._forgot:
             self._forgot = True
             self.broker.forget()
+
+    def _works(self, up: bool) -> bool:
+        """Whether something goes on, watched or not: an agent that works is not idle."""
+        if not up:
+            return bool(self.verifying.busy or self._unfinished())
+        return bool(self.verifying.busy or self.checks.busy or self.acquisitions.busy())
 
     def _catch_up(self) -> None:
         """The read model fell behind when the disk was full: write it anew once there is room."""
@@ -345,6 +350,7 @@ class CaseAgent:
 
     async def close(self) -> None:
         """Stop in order: gates, transfers, record."""
+        self.verifying.stop()
         if self.record is None:
             return
         up = self._ready.is_set()
@@ -375,25 +381,3 @@ class CaseAgent:
             if not self.record.open_intents():
                 return
             await asyncio.sleep(0.1)
-
-
-def _fresh_model(path: Path) -> ReadModel:
-    """The read model; one that cannot be opened is made anew, since nothing in it is original."""
-    try:
-        return ReadModel(path)
-    except sqlite3.DatabaseError:
-        for suffix in ("", "-wal", "-shm"):
-            path.with_name(path.name + suffix).unlink(missing_ok=True)
-        return ReadModel(path)
-
-
-def _open_providers(case: CaseFolder, scope: Scope) -> dict[str, Provider]:
-    """The providers that the case's configuration names, found by entry point."""
-    found: dict[str, Provider] = {}
-    for entry in metadata.entry_points(group="jumpbag.providers"):
-        settings = getattr(case.settings, entry.name, None)
-        if settings is not None:
-            found[entry.name] = entry.load()(msgspec.to_builtins(settings), scope)
-    if not found:
-        raise Usage(f"{case.path / 'case.toml'} configures no cloud", next="add an [aws] table: see README.md")
-    return found

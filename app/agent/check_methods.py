@@ -2,35 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from app.agent.case_agent import CaseAgent
+from app.agent.params import text
 from app.agent.server import Handler, Peer
-from app.faults import Usage
 
 
-def check_methods(agent: CaseAgent) -> dict[str, Handler]:
-    """``evidence.verify`` and ``evidence.stop``; how a check goes is in the read model."""
+def check_methods(agent: CaseAgent, actor: Callable[[Peer], str]) -> dict[str, Handler]:
+    """``evidence.verify`` and ``evidence.stop``; how a check goes is in the read model. ``actor``: on whose
+    behalf a peer speaks."""
 
     async def verify(peer: Peer, params: dict[str, Any]) -> Any:
         await agent.ready()
-        row = agent.checks.start(_item(params), _actor(agent, peer))
+        row = agent.checks.start(text(params, "item"), actor(peer))
         return {"item": row.item, "state": row.state}
 
     async def stop(peer: Peer, params: dict[str, Any]) -> Any:
         await agent.ready()
-        row = await agent.checks.stop(_item(params), _actor(agent, peer))
+        row = await agent.checks.stop(text(params, "item"), actor(peer))
         return {"item": row.item, "state": row.state}
 
     return {"evidence.verify": verify, "evidence.stop": stop}
-
-
-def _item(params: dict[str, Any]) -> str:
-    value = params.get("item")
-    if not isinstance(value, str) or not value:
-        raise Usage("the parameter item is missing")
-    return value
-
-
-def _actor(agent: CaseAgent, peer: Peer) -> str:
-    return peer.examiner or agent.case.settings.examiner.id

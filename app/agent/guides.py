@@ -16,9 +16,10 @@ from app.acquisition.record import Record
 from app.agent.judging import Judge
 from app.case.readmodel import ReadModel
 from app.faults import Refused, Usage
-from app.guided.conditions import RULES, Condition, Unknown, number, parse, present
+from app.guided.conditions import RULES, Condition, Unknown, parse, present, reopened
 from app.guided.load import Library
 from app.guided.playbook import blank
+from app.model.numbering import number
 from app.model.view import GuideRun, GuideStep
 from app.text import visible
 
@@ -196,6 +197,8 @@ class Guides:
                 f"the playbook of {run.id} is not the text that it began with",
                 next=f"{by_hand}, or start the playbook anew",
             )
+        if reopened(run) and not RULES[condition.name].anew:
+            raise Refused(f"step {step} is to do again, says {visible(run.steps[place].by)}", next=by_hand)
         if self.judge.contradicts(condition, run):
             raise Refused(
                 f"step {step} is not done: this record does not have that {RULES[condition.name].words}",

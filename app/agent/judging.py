@@ -8,8 +8,9 @@ from typing import Any
 from app.acquisition.record import History, Record
 from app.case.readmodel import ReadModel
 from app.clock import parse_stamp
-from app.guided.conditions import RULES, Condition, Seen, Sight, View, ident, met, number, since
+from app.guided.conditions import RULES, Condition, Seen, Sight, View, ident, met, since
 from app.model import Account, Acquisition
+from app.model.numbering import number
 from app.model.view import AgentFacts, CaseSnapshot, GuideRun
 
 _EARLY = parse_stamp("1970-01-01T00:00:00Z")
@@ -42,9 +43,10 @@ class Judge:
         self._here[examiner] = max(0, self._here.get(examiner, 0) + by)
         self._moves.setdefault(examiner, []).append((parse_stamp(ts), by))
 
-    def verified(self, examiner: str) -> None:
-        """The agent has verified record and evidence for them, and the answer was good."""
-        self._verified[examiner] = self._record.clock.now()
+    def verified(self, examiner: str, began: datetime) -> None:
+        """The agent has verified record and evidence for them, and the answer was good. What came after it
+        ``began`` was perhaps not read."""
+        self._verified[examiner] = began
 
     def contradicts(self, condition: Condition, run: GuideRun) -> bool:
         """Whether the record says that it is not so; False where it cannot tell."""

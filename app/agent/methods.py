@@ -8,18 +8,16 @@ from typing import Any
 
 import msgspec
 
-from app.agent.arming import LONGEST
 from app.agent.case_agent import CaseAgent
 from app.agent.check_methods import check_methods
 from app.agent.guide_methods import guide_methods
+from app.agent.params import days, names, text, words
 from app.agent.planning import Asked
 from app.agent.server import Handler, Peer
 from app.agent.speaking import alone, speaker
-from app.custody import verify
+from app.clock import stamp_us
 from app.faults import AgentGone, Usage
-
-_MINUTES = 15
-"""How long a write window is unless somebody says."""
+from app.model.window import LONGEST, MINUTES
 
 
 def methods(agent: CaseAgent) -> tuple[dict[str, Handler], Callable[[Peer], None]]:
@@ -36,12 +34,12 @@ def methods(agent: CaseAgent) -> tuple[dict[str, Handler], Callable[[Peer], None
         return agent.status()
 
     async def unlock(peer: Peer, params: dict[str, Any]) -> Any:
-        await agent.unlock(_text(params, "passphrase"))
+        await agent.unlock(text(params, "passphrase"))
         return agent.status()
 
     async def attach(peer: Peer, params: dict[str, Any]) -> Any:
         record = await agent.ready()
-        examiner = _text(params, "examiner")
+        examiner = text(params, "examiner")
         agent.case.settings.examiner.check(examiner)
         if peer.gone:
             raise AgentGone("the connection is closed", next="attach again")
@@ -63,12 +61,12 @@ def methods(agent: CaseAgent) -> tuple[dict[str, Handler], Callable[[Peer], None
 
     async def arm(peer: Peer, params: dict[str, Any]) -> Any:
         await agent.ready()
-        minutes = params.get("minutes", _MINUTES)
+        minutes = params.get("minutes", MINUTES)
         if not isinstance(minutes, int) or isinstance(minutes, bool) or not 1 <= minutes <= LONGEST:
             raise Usage("a write window of that length is not possible", next=f"give 1 to {LONGEST} whole minutes")
         if not peer.attached:  # a connection that nobody sits before could hold it open unseen
             raise Usage("only an attached session opens a write window", next="open the case in the UI")
-        return {"armed_until": agent.window.open(peer, actor(peer), minutes, _words(params, "reason"))}
+        return {"armed_until": agent.window.open(peer, actor(peer), minutes, words(params, "reason"))}
 
     async def disarm(peer: Peer, params: dict[str, Any]) -> Any:
         await agent.ready()
@@ -77,7 +75,7 @@ def methods(agent: CaseAgent) -> tuple[dict[str, Handler], Callable[[Peer], None
 
     async def refresh(peer: Peer, params: dict[str, Any]) -> Any:
         await agent.ready()
-        scope, wanted = _text(params, "scope"), _names(params, "accounts")
+        scope, wanted = text(params, "scope"), names(params, "accounts")
         who = actor(peer)
         if scope == "accounts":
             work = _accounts(agent, who)
@@ -105,8 +103,8 @@ def methods(agent: CaseAgent) -> tuple[dict[str, Handler], Callable[[Peer], None
         return {"plan": msgspec.to_builtins(made), "digest": digest}
 
     async def acquire(peer: Peer, params: dict[str, Any]) -> Any:
-        asked, reason = _asked(params), _words(params, "reason")
-        digest = _text(params, "digest") if params.get("digest") is not None else None
+        asked, reason = _asked(params), words(params, "reason")
+        digest = text(params, "digest") if params.get("digest") is not None else None
         armed = alone(peer, params)
         await agent.ready()
         return await agent.planning.acquire(asked, digest, reason, actor(peer), armed)
@@ -115,44 +113,43 @@ def methods(agent: CaseAgent) -> tuple[dict[str, Handler], Callable[[Peer], None
         plans = params.get("plans")
         if not isinstance(plans, list) or not all(isinstance(one, dict) for one in plans):
             raise Usage("the parameter plans is not a list of plans")
-        wanted = [(_asked(one), _text(one, "digest")) for one in plans]
+        wanted = [(_asked(one), text(one, "digest")) for one in plans]
         await agent.ready()
-        return await agent.planning.batch(wanted, _words(params, "reason"), actor(peer))
+        return await agent.planning.batch(wanted, words(params, "reason"), actor(peer))
 
     async def pause(peer: Peer, params: dict[str, Any]) -> Any:
         await agent.ready()
-        acq = _text(params, "acquisition")
-        state = await agent.acquisitions.pause(acq, actor(peer), _words(params, "reason"))
+        acq = text(params, "acquisition")
+        state = await agent.acquisitions.pause(acq, actor(peer), words(params, "reason"))
         return {"acquisition": acq, "state": state}
 
     async def resume(peer: Peer, params: dict[str, Any]) -> Any:
         await agent.ready()
-        acq, who, reason = _text(params, "acquisition"), actor(peer), _words(params, "reason")
+        acq, who, reason = text(params, "acquisition"), actor(peer), words(params, "reason")
         with agent.window.consent(alone(peer, params), who, reason) as consent:
             state = await agent.acquisitions.resume(acq, who, reason, consent)
         return {"acquisition": acq, "state": state}
 
     async def cancel(peer: Peer, params: dict[str, Any]) -> Any:
         await agent.ready()
-        acq = _text(params, "acquisition")
-        state = await agent.acquisitions.cancel(acq, actor(peer), _words(params, "reason"))
+        acq = text(params, "acquisition")
+        state = await agent.acquisitions.cancel(acq, actor(peer), words(params, "reason"))
         return {"acquisition": acq, "state": state}
 
     async def revoke(peer: Peer, params: dict[str, Any]) -> Any:
         await agent.ready()
-        lease, who = _text(params, "lease"), actor(peer)
+        lease, who = text(params, "lease"), actor(peer)
         acq = agent.broker.acquisition_of(lease)
         if acq is not None:
             await agent.acquisitions.let_go(acq, lease, who)
-        agent.broker.revoke(lease, who, _words(params, "reason") or "on request")
+        agent.broker.revoke(lease, who, words(params, "reason") or "on request")
         return {"lease": lease, "state": "revoked"}
 
     async def check(peer: Peer, params: dict[str, Any]) -> Any:
-        log_only = bool(params.get("log_only", False))
-        found = await asyncio.to_thread(verify, agent.case.path, log_only=log_only)
-        if found.ok and not log_only and agent.record is not None and peer.attached:
-            agent.guides.judge.verified(actor(peer))
-        return msgspec.to_builtins(found)
+        done = await agent.verifying.verified()
+        if done.found.ok and agent.record is not None and peer.attached:
+            agent.guides.judge.verified(actor(peer), done.began)
+        return msgspec.to_builtins(done.found) | {"began": stamp_us(done.began)}
 
     async def stop(peer: Peer, params: dict[str, Any]) -> Any:
         told = agent.status()
@@ -179,8 +176,8 @@ def methods(agent: CaseAgent) -> tuple[dict[str, Handler], Callable[[Peer], None
         "lease.revoke": revoke,
         "verify": check,
         "stop": stop,
-        **check_methods(agent),
-        **guide_methods(agent),
+        **check_methods(agent, actor),
+        **guide_methods(agent, actor),
     }
 
     def touching(name: str, handler: Handler) -> Handler:
@@ -198,42 +195,9 @@ async def _accounts(agent: CaseAgent, who: str) -> list[str]:
     return []
 
 
-def _text(params: dict[str, Any], name: str) -> str:
-    value = _words(params, name)
-    if not value:
-        raise Usage(f"the parameter {name} is missing")
-    return value
-
-
-def _words(params: dict[str, Any], name: str) -> str:
-    """Words that need not be there."""
-    value = params.get(name)
-    if value is None:
-        return ""
-    if not isinstance(value, str) or any("\ud800" <= char <= "\udfff" for char in value):
-        raise Usage(f"the parameter {name} is not text")
-    return value
-
-
-def _names(params: dict[str, Any], name: str) -> set[str]:
-    """A list of names that need not be there."""
-    value = params.get(name)
-    if value is None:
-        return set()
-    if not isinstance(value, list) or not all(isinstance(one, str) for one in value):
-        raise Usage(f"the parameter {name} is not a list of texts")
-    return set(value)
-
-
 def _asked(params: dict[str, Any]) -> Asked:
-    return Asked(_text(params, "kind"), _text(params, "target"), _words(params, "route") or "auto", _days(params))
-
-
-def _days(params: dict[str, Any]) -> int:
-    value = params.get("lock_days") or 0
-    if not isinstance(value, int) or isinstance(value, bool):
-        raise Usage("the parameter lock_days is not a whole number of days")
-    return value
+    kind, target, route = text(params, "kind"), text(params, "target"), words(params, "route") or "auto"
+    return Asked(kind, target, route, days(params, "lock_days"))
 
 
 def _quiet(task: asyncio.Future[Any]) -> None:

@@ -18,9 +18,10 @@ from app.clock import Clock, SystemClock, parse_stamp
 from app.model import Account, Resource
 from app.model.view import Scan
 
+STOPPED = "it was under way when the agent stopped"
+"""Why a scan failed that ran when its agent ended."""
 WITHIN_S = 10.0
 _LONGEST = 1 << 20  # bytes of a row
-_ROWS = 1 << 24  # row numbers go no higher; far above it a reader would need much memory for a few rows
 
 
 def carry(path: Path, into: sqlite3.Connection, clock: Clock | None = None) -> int | None:
@@ -59,10 +60,15 @@ def _accounts(old: sqlite3.Connection, into: sqlite3.Connection) -> None:
 
 def _scans(old: sqlite3.Connection, into: sqlite3.Connection) -> None:
     names = Scan.__struct_fields__
-    for row in old.execute(f"SELECT {', '.join(names)} FROM scan WHERE state != 'running'"):  # noqa: S608
+    for row in old.execute(f"SELECT {', '.join(names)} FROM scan"):  # noqa: S608
         one = msgspec.convert(dict(zip(names, row, strict=True)), Scan)
-        parse_stamp(one.at)
-        into.execute("INSERT INTO scan VALUES (?, ?, ?, ?, ?, ?, ?)", msgspec.structs.astuple(one))
+        for at in (one.at, *(() if one.good is None else (one.good,))):
+            parse_stamp(at)
+        if one.state == "running":
+            if one.good is None:
+                continue  # nobody scans it now, and nobody did before
+            one = msgspec.structs.replace(one, state="failed", error=STOPPED)
+        into.execute("INSERT INTO scan VALUES (?, ?, ?, ?, ?, ?, ?, ?)", msgspec.structs.astuple(one))
 
 
 def _resources(old: sqlite3.Connection, into: sqlite3.Connection) -> None:
@@ -72,10 +78,10 @@ def _resources(old: sqlite3.Connection, into: sqlite3.Connection) -> None:
     ):
         one = decode(body)
         _is((one.cloud, one.account, one.region, one.kind, one.id) == (cloud, account, region, kind, ident))
-        _is(0 < row <= _ROWS and isinstance(scan, str))
+        _is(0 < row <= inventory_rows.HIGHEST_ROW and isinstance(scan, str))
         inventory_rows.put_back(into, row, scan, one)
     for (last,) in old.execute("SELECT seq FROM sqlite_sequence WHERE name = 'resource'"):
-        _is(0 <= last <= _ROWS)  # a number that was once a resource's is never another's
+        _is(0 <= last <= inventory_rows.HIGHEST_ROW)  # a number that was once a resource's is never another's
         into.execute("UPDATE sqlite_sequence SET seq = max(seq, ?) WHERE name = 'resource'", (last,))
 
 

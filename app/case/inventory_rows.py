@@ -19,6 +19,8 @@ from app.model import Resource
 SEP = "\x1f"
 """Between the parts of ``place``, ``name``, ``tags`` and ``words``; no part of ``place`` has it, or what sorts
 before it."""
+HIGHEST_ROW = 1 << 24
+"""Row numbers go no higher; far above it a reader would need much memory for a few rows."""
 _RANKS = {"instance": "0", "volume": "1", "snapshot": "2", "image": "3", "bucket": "4"}
 _LONGEST = 200  # characters of a name that an order goes by
 _BLANKS = dict.fromkeys(range(32), " ")
@@ -56,9 +58,9 @@ def name_of(one: Resource) -> str:
 
 
 def state_of(one: Resource) -> str:
-    """Whether it may be acquired, and what the cloud says of it: ``eligible running``."""
-    locked = "locked not tagged" if "tag" in (one.reason or "tag").lower() else "locked"
-    may = "eligible" if one.eligible else locked
+    """Whether it may be acquired, and what the cloud says of it: ``eligible running``. The first word is
+    ``untagged`` for what is :attr:`app.model.Resource.untagged`, and for nothing else."""
+    may = "eligible" if one.eligible else "untagged locked not tagged" if one.untagged else "locked"
     return f"{may} {one.attributes.get('state', '')}".lower()
 
 

@@ -122,12 +122,24 @@ class ReadModel:
             self._touch("accounts")
 
     def scan(self, row: Scan) -> None:
+        """The newest scan of its account and region. When the last good one was stays, unless this one is done."""
+        good = row.at if row.state == "done" else row.good
         with self.batch():
             self._db.execute(
-                "INSERT OR REPLACE INTO scan VALUES (?, ?, ?, ?, ?, ?, ?)",
-                (row.cloud, row.account, row.region, row.state, row.found, row.error, row.at),
+                "INSERT INTO scan VALUES (?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (cloud, account, region) DO UPDATE "
+                "SET state = excluded.state, found = excluded.found, error = excluded.error, at = excluded.at, "
+                "good = coalesce(excluded.good, good)",
+                (row.cloud, row.account, row.region, row.state, row.found, row.error, row.at, good),
             )
             self._touch("scans")
+
+    def forget_scan(self, cloud: str, account: str, region: str) -> None:
+        """Drop what is told of the scans of that account and region."""
+        with self.batch():
+            where = (cloud, account, region)
+            query = "DELETE FROM scan WHERE (cloud, account, region) = (?, ?, ?)"
+            if self._db.execute(query, where).rowcount:
+                self._touch("scans")
 
     def resources(self, scan: str, resources: Iterable[Resource]) -> None:
         """Add or replace resources seen by the scan of that name. What it sees unchanged is no change."""
@@ -253,6 +265,7 @@ def _replace(path: Path, revision: int) -> None:
                 db.executemany("INSERT INTO revision VALUES (?, ?)", topics)
             # Rows of another file are not those of the one before, though they have the same numbers.
             db.execute("INSERT INTO revision VALUES ('file', ?)", (file or secrets.randbits(61) + 1,))
+            db.execute("INSERT INTO revision VALUES ('made', ?)", (revision,))
             db.execute("PRAGMA journal_mode=WAL")
         # First the old one: no reader may meet one file with what belongs beside the other.
         _remove(path)

@@ -7,7 +7,7 @@ CREATE TABLE IF NOT EXISTS account (
   PRIMARY KEY (cloud, id)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS scan (
   cloud TEXT NOT NULL, account TEXT NOT NULL, region TEXT NOT NULL,
-  state TEXT NOT NULL, found INTEGER NOT NULL, error TEXT, at TEXT NOT NULL,
+  state TEXT NOT NULL, found INTEGER NOT NULL, error TEXT, at TEXT NOT NULL, good TEXT,
   PRIMARY KEY (cloud, account, region)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS resource (
   row INTEGER PRIMARY KEY AUTOINCREMENT,  -- of this resource as long as it is there, and of no other after it
@@ -34,3 +34,4 @@ CREATE TABLE IF NOT EXISTS event (
   line INTEGER PRIMARY KEY, seq INTEGER, ts TEXT, op TEXT, phase TEXT, actor TEXT, acq TEXT, item TEXT, lease TEXT,
   summary TEXT, body TEXT NOT NULL);
 CREATE INDEX IF NOT EXISTS event_acq ON event (acq, line);
+CREATE INDEX IF NOT EXISTS event_item ON event (item, line) WHERE item IS NOT NULL;

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,6 +13,7 @@ import msgspec
 from app.case.folder import CaseFolder, find
 from app.cli.output import emit, emit_line, fields, size, table
 from app.cli.session import Session
+from app.client.events import decode_body
 from app.clock import parse_stamp, stamp
 from app.custody import verify as check
 from app.faults import Broken, Usage
@@ -32,11 +32,8 @@ def bodies(events: Path) -> Iterator[dict[str, Any]]:
 
 
 def _body(line: bytes) -> dict[str, Any] | None:
-    try:
-        document = json.loads(line)
-        return dict(document["b"])
-    except (ValueError, KeyError, TypeError, RecursionError):
-        return None
+    body = (decode_body(line) or {}).get("b")
+    return body if isinstance(body, dict) else None
 
 
 def _print(body: dict[str, Any], as_json: bool) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -20,9 +20,11 @@ from app.faults import Usage
 _SHIPPED = Path(__file__).parents[1] / "guided" / "playbooks"
 
 
-def info(session: Session) -> int:
+def info(session: Session, judge_keymap: Callable[[Path], Sequence[str]]) -> int:
+    """Print it; the exit code. ``judge_keymap`` says what of the user's keymap cannot hold, a sentence each."""
     locations = session.locations
     env = os.environ.get
+    keymap = locations.keymap_file
     config_row, settings = _settings(locations.config_file)
     rows: list[tuple[str, Any, str]] = [
         ("version", metadata.version("jumpbag"), "package"),
@@ -34,7 +36,8 @@ def info(session: Session) -> int:
         ),
         ("config", *config_row),
         *_screens(session),
-        ("keymap", str(locations.keymap_file), _xdg("XDG_CONFIG_HOME")),
+        ("keymap", str(keymap), _xdg("XDG_CONFIG_HOME")),
+        ("keymap.left_out", [one.removeprefix(f"{keymap}: ") for one in judge_keymap(keymap)], str(keymap)),
         ("playbooks", str(locations.playbooks), _xdg("XDG_CONFIG_HOME")),
         ("playbooks of the program", str(_SHIPPED), "package"),
         ("signing keys", str(locations.keys), _xdg("XDG_DATA_HOME")),
@@ -46,7 +49,7 @@ def info(session: Session) -> int:
     if session.json:
         emit([{"name": name, "value": value, "set_by": by} for name, value, by in rows])
     else:
-        fields([(name, f"{_word(value)}   ({by})") for name, value, by in rows])
+        fields([(name, f"{_word(one)}   ({by})") for name, value, by in rows for one in _each(name, value)])
     return 0
 
 
@@ -93,6 +96,11 @@ def _flat(value: msgspec.Struct, table: Any, file: str, path: str) -> Iterator[t
             yield from _flat(child, table[name] if stands else {}, file, f"{path}{name}.")
         else:
             yield f"{path}{name}", msgspec.to_builtins(child), file if stands else "default"
+
+
+def _each(name: str, value: Any) -> Sequence[Any]:
+    """Sentences have a line each; there is none where nothing is wrong."""
+    return value if name == "keymap.left_out" else (value,)
 
 
 def _word(value: Any) -> str:

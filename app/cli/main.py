@@ -31,6 +31,8 @@ _EXAMINER = "act as this examiner of the case's roster; custody names them (defa
 OpenUI = Callable[[CaseFolder, Session, str | None], int]
 #: Shows the cases and asks which one, or the demo; None when the user just leaves.
 ChooseCase = Callable[[Session], CaseFolder | Literal["demo"] | None]
+#: What of the user's keymap cannot hold, a sentence each.
+JudgeKeymap = Callable[[Path], Sequence[str]]
 
 
 class _Parser(argparse.ArgumentParser):
@@ -189,7 +191,13 @@ def _case_verbs(made: argparse.ArgumentParser, shared: _Parser) -> None:
 
 
 def main(
-    arguments: Sequence[str], *, open_ui: OpenUI, choose_case: ChooseCase, range_module: str, scenario: Path
+    arguments: Sequence[str],
+    *,
+    open_ui: OpenUI,
+    choose_case: ChooseCase,
+    judge_keymap: JudgeKeymap,
+    range_module: str,
+    scenario: Path,
 ) -> int:
     """Run a verb, or the UI. Returns the exit code; never a traceback."""
     defaults = argparse.Namespace(
@@ -217,6 +225,8 @@ def main(
         if module == "demo":
             extra = (range_module,) if function == "serve" else (range_module, scenario, open_ui)
             return int(target(session, *extra))
+        if module == "info":
+            return int(target(session, judge_keymap))
         return int(target(session))
     except Fault as fault:
         return failed(fault, as_json)

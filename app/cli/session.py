@@ -92,6 +92,3 @@ def run(work: Callable[[], Awaitable[int]]) -> int:
 
 async def _wrapped(work: Callable[[], Awaitable[int]]) -> int:
     return await work()
-
-
-Verb = Callable[[Session], int]

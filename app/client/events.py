@@ -12,6 +12,7 @@ from array import array
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import Any
 
 import msgspec
@@ -21,6 +22,9 @@ from app.model.view import EventRow
 
 FIELDS = ("op", "phase", "actor", "acq", "item", "lease", "since")
 """What a filter of custody lines may name."""
+
+DEEPEST = 128
+"""Levels of a body; the log takes no event nested deeper than 100 (:func:`app.custody.line.canonical`)."""
 
 _ROW = "line, seq, ts, op, phase, actor, acq, summary"
 _NAMES = _ROW.split(", ")
@@ -55,6 +59,11 @@ def at(db: sqlite3.Connection, lines: Sequence[int]) -> list[EventRow]:
 def of_acquisition(db: sqlite3.Connection, acquisition: str) -> list[EventRow]:
     """All lines of one acquisition."""
     return _rows(db, f"SELECT {_ROW} FROM event WHERE acq = ? ORDER BY line", (acquisition,))  # noqa: S608
+
+
+def of_item(db: sqlite3.Connection, item: str) -> list[EventRow]:
+    """All lines of one evidence item."""
+    return _rows(db, f"SELECT {_ROW} FROM event WHERE item = ? ORDER BY line", (item,))  # noqa: S608
 
 
 def body(db: sqlite3.Connection, line: int) -> str | None:
@@ -155,12 +164,28 @@ def _lowered(text: object) -> str:
     return str(text).lower()
 
 
-def _corr(text: str) -> str:
+def decode_body(text: str | bytes) -> dict[str, Any] | None:
+    """The JSON object that a custody line, or its body, is; None for a fragment, and for what no line of a log can
+    be: what is nested deeper than :data:`DEEPEST` would end whoever walks through its members."""
     try:
         found = json.loads(text)
     except (ValueError, RecursionError):
-        return ""
-    corr = found.get("corr") if isinstance(found, dict) else None
+        return None
+    return found if isinstance(found, dict) and _is_shallow(found) else None
+
+
+def _is_shallow(found: object) -> bool:
+    level = [found]
+    for _ in range(DEEPEST):
+        inner = (one.values() if isinstance(one, dict) else one for one in level if isinstance(one, dict | list))
+        level = list(chain.from_iterable(inner))
+        if not level:
+            return True
+    return False
+
+
+def _corr(text: str) -> str:
+    corr = (decode_body(text) or {}).get("corr")
     return corr if isinstance(corr, str) else ""
 
 

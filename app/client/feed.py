@@ -5,12 +5,13 @@ from __future__ import annotations
 import math
 import sqlite3
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import Any, TypeVar
 
 import msgspec
 
-from app.case.untrusted import UNREADABLE, Foreign, opened
+from app.case.untrusted import UNREADABLE, Foreign, opened, schema
 from app.client import events
 from app.clock import Clock, SystemClock
 from app.model import Account, AccountKey, Acquisition, EvidenceItem, Lease
@@ -93,7 +94,7 @@ class Feed:
 
     def ask(self, question: Callable[[sqlite3.Connection], T], otherwise: T) -> T:
         """The answer to a question about the case; ``otherwise`` where there is no file, or none that can be read
-        now."""
+        now, or where it is a question that no file could answer."""
         answer = otherwise
 
         def work(db: sqlite3.Connection) -> None:
@@ -103,8 +104,9 @@ class Feed:
         failed = self._try(work)
         if failed is None:
             return answer
-        if not isinstance(failed, sqlite3.OperationalError):  # a row is wrong, and stays so while the file does
-            self._unanswered = (math.inf, _cause(failed))
+        if not isinstance(failed, sqlite3.OperationalError):
+            if _answerable(question):  # a row is wrong, and stays so while the file does
+                self._unanswered = (math.inf, _cause(failed))
         elif self._now() > self._deadline:
             self._unanswered = (self._now() + _TOLD_S, _SLOW)
         return otherwise
@@ -198,6 +200,8 @@ class Feed:
                 before, snapshot = {}, CaseSnapshot()
             changed = {topic for topic, value in now.items() if before.get(topic) != value}
             fields: dict[str, Any] = {}
+            if now.get("made") != before.get("made"):
+                fields["made"] = now.get("made", 0)
             for topic in changed & _BODIES.keys():
                 query, kind = _BODIES[topic]
                 fields[topic] = tuple(msgspec.json.decode(row[0], type=kind) for row in db.execute(query))
@@ -236,6 +240,18 @@ def _inventory(db: sqlite3.Connection, revisions: dict[str, int]) -> InventoryFa
         eligible=sum(eligible for eligible, _ in counts.values()),
         accounts=counts,
     )
+
+
+def _answerable(question: Callable[[sqlite3.Connection], object]) -> bool:
+    """Whether a case with nothing in it answers. Where not even that does, what was asked is wrong (a number that
+    SQLite does not take), not the file."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as db:
+        db.executescript(schema())
+        try:
+            question(db)
+        except UNREADABLE:
+            return False
+    return True
 
 
 def _cause(error: Exception) -> str:

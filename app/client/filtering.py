@@ -11,6 +11,7 @@ together: ``tag="Cost Center:7"``. Which fields, flags and amounts there are, ea
 from __future__ import annotations
 
 import difflib
+import math
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from typing import Literal
 _AMOUNT = re.compile(r"(\w+)(<=|>=|<|>|=)(.*)", re.DOTALL)
 _BYTES = re.compile(r"(\d+(?:\.\d+)?)([kmgtp]?)(?:i?b)?")
 _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4, "p": 5}
+_TOO_MANY = 1 << 63  # bytes: no column of SQLite holds, nor a question takes, so large an integer
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,7 +115,8 @@ def _instead(name: str, value: str, fields: Sequence[str], tags: bool) -> str:
 
 def _bytes(text: str) -> int | None:
     found = _BYTES.fullmatch(text.lower())
-    return round(float(found[1]) * 1024 ** _POWERS[found[2]]) if found else None
+    number = float(found[1]) * 1024 ** _POWERS[found[2]] if found else math.inf
+    return round(number) if number < _TOO_MANY else None
 
 
 def _pieces(text: str) -> tuple[list[str], bool]:

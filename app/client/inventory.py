@@ -16,19 +16,19 @@ from typing import TypeVar
 
 import msgspec
 
-from app.case.inventory_rows import owner_of, owner_place, tag_needle
+from app.case.inventory_rows import HIGHEST_ROW, owner_of, owner_place, tag_needle
 from app.client.feed import Feed
 from app.client.filtering import Filter, Term
 from app.model import Account, AccountKey, Resource
 
 FIELDS = ("kind", "account", "region", "name", "id", "state", "cloud")
-FLAGS = ("eligible", "marked")
+FLAGS = ("eligible", "untagged", "locked", "marked")
 AMOUNTS = ("size",)
-"""What a filter of the inventory may ask for, besides words and tags."""
+"""What a filter of the inventory may ask for, besides words and tags. ``locked`` is all that is not ``eligible``,
+``untagged`` what of it only lacks the tag; each is what ``state=`` finds by the same word."""
 
 READING = "place"
-SORTS = (READING, "name", "kind", "size", "id", "account", "region", "state")
-"""The orders; the first is that in which each instance is followed by its disks."""
+"""The order in which each instance is followed by its disks; the others are columns of the listing."""
 _KINDS = {"instance": "instance", "volume": "volume disk", "snapshot": "snapshot", "image": "image",
           "bucket": "bucket"}  # fmt: skip
 _CLOUDS = {"aws": "aws", "azure": "azure", "gcp": "gcp google"}
@@ -36,7 +36,7 @@ _IDENTITY = frozenset({"name", "id"})
 _ACQUIRED = "kind IN ('instance', 'volume') AND eligible"
 _AT_ONCE = 400
 _KEPT_ORDERS = 3
-_HIGHEST_ROW = 1 << 28
+_FLAGS = {"eligible": "eligible", "untagged": "state LIKE 'untagged %'", "locked": "NOT eligible"}
 _IN_OWNERS = "owner IN (SELECT value FROM json_each(?))"
 _LITERAL = str.maketrans({"%": r"\%", "_": r"\_", "\\": r"\\", "\0": " "})
 _NO_FILTER = Filter()
@@ -133,6 +133,7 @@ class Inventory:
         self._state: object = None
         self._orders: dict[tuple[AccountKey | None, str, bool], _Order] = {}
         self._names: dict[str, str] = {}
+        self._last = 0  # the highest row
 
     def select(self, query: Query) -> Selection:
         """The rows that a query asks for."""
@@ -235,6 +236,10 @@ class Inventory:
         )
         state = db.execute(topics).fetchall()
         if state != self._state:
+            ends = "SELECT (SELECT min(row) FROM listing), (SELECT max(row) FROM listing)"
+            first, last = (row or 0 for row in db.execute(ends).fetchone())
+            if not 0 <= first <= last <= HIGHEST_ROW:
+                raise ValueError("no row of the inventory has such a number")
             self._orders.clear()
             known: dict[str, str] = {
                 str(owner): "" for (owner,) in db.execute("SELECT DISTINCT owner FROM listing")
@@ -243,6 +248,7 @@ class Inventory:
                 account = msgspec.json.decode(body, type=Account)
                 known[owner_of(account.cloud, account.id)] = account.name
             self._names = known
+            self._last = last
             self._state = state
 
     def _select(self, db: sqlite3.Connection, query: Query) -> Selection:
@@ -294,8 +300,7 @@ class Inventory:
     def _filtered(
         self, db: sqlite3.Connection, query: Query, order: _Order
     ) -> tuple[array[int], array[int], int, bytes]:
-        top = db.execute("SELECT coalesce(max(row), 0) FROM listing").fetchone()[0]
-        shown = bytearray(top + 1)  # by row: whether it is shown, and why
+        shown = bytearray(self._last + 1)  # by row: whether it is shown, and why
         found = _found(db, self._where(query, query.filter.terms, query.filter.inverted))
         for row in found:
             shown[row] = _HIT
@@ -345,8 +350,8 @@ class Inventory:
         if term.kind == "tag":
             return "instr(tags, ?)", [tag_needle(term.name, term.value)]
         if term.kind == "flag":
-            return ("eligible", []) if term.name == "eligible" else (
-                "row IN (SELECT value FROM json_each(?))", [_list(marks)])  # fmt: skip
+            known = _FLAGS.get(term.name)
+            return (known, []) if known else ("row IN (SELECT value FROM json_each(?))", [_list(marks)])
         if term.kind == "amount":
             return f"coalesce({term.name} {term.value} ?, 0)", [term.number]
         if term.name in ("account", "cloud"):

@@ -20,7 +20,9 @@ class AgentClient:
         self._writer = writer
         self._waiting: dict[int, asyncio.Future[Any]] = {}
         self._number = 0
+        self._closed = False
         self._listener = asyncio.create_task(self._listen())
+        self._listener.add_done_callback(self._ended)
 
     @classmethod
     async def open(cls, socket: Path) -> AgentClient:
@@ -32,8 +34,8 @@ class AgentClient:
         return cls(reader, writer)
 
     async def call(self, method: str, params: dict[str, Any] | None = None) -> Any:
-        """The result of a method; its Fault; AgentGone when the connection breaks meanwhile."""
-        if self._listener.done():
+        """The result of a method; its Fault; AgentGone when the connection is closed, or breaks meanwhile."""
+        if self._closed or self._listener.done():
             raise _gone()
         self._number += 1
         number = self._number
@@ -42,38 +44,55 @@ class AgentClient:
         request = {"jsonrpc": "2.0", "id": number, "method": method, "params": params or {}}
         try:
             self._writer.write(json.dumps(request).encode() + b"\n")
-            await self._writer.drain()
-        except (ConnectionError, RuntimeError):
+            return await answer
+        finally:  # also when whoever called gave up
             self._waiting.pop(number, None)
-            raise _gone() from None
-        return await answer
 
     async def _listen(self) -> None:
+        """Until the agent closes the connection, or says something that cannot be read: then it is gone."""
         try:
             while line := await self._reader.readline():
-                message = json.loads(line)
-                answer = self._waiting.pop(message.get("id"), None)
-                if answer is None or answer.done():
-                    continue
-                error = message.get("error")
-                if error is None:
-                    answer.set_result(message.get("result"))
-                else:
-                    data = error.get("data")
-                    answer.set_exception(from_data(data) if data else Fault(str(error.get("message"))))
-        except (ConnectionError, ValueError):
+                self._heard(line)
+        except (OSError, ValueError, RecursionError):
             pass
+        finally:
+            self._writer.close()
+
+    def _heard(self, line: bytes) -> None:
+        """One answer. ValueError or RecursionError if it is none."""
+        message = json.loads(line)
+        if not isinstance(message, dict):
+            raise ValueError("not an object")
+        number, error = message.get("id"), message.get("error")
+        if not isinstance(number, int):
+            raise ValueError("an answer to nothing that was asked")
+        answer = self._waiting.get(number)
+        if answer is None or answer.done():
+            return  # nobody waits for it any more
+        if error is None:
+            answer.set_result(message.get("result"))
+        elif not isinstance(error, dict):
+            raise ValueError("not an error of JSON-RPC")
+        else:
+            data = error.get("data")
+            if isinstance(data, dict) and data:
+                answer.set_exception(from_data(data))
+            else:
+                answer.set_exception(Fault(str(error.get("message"))))
+
+    def _ended(self, _: asyncio.Task[None]) -> None:
+        """The listener is over, in whatever way: nobody waits for an answer that cannot come."""
         for answer in self._waiting.values():
             if not answer.done():
                 answer.set_exception(_gone())
-        self._waiting.clear()
 
     async def ended(self) -> None:
         """Returns when the agent has closed the connection."""
         await asyncio.wait({self._listener})
 
     async def close(self) -> None:
-        """Drop the connection; the agent goes on."""
+        """Drop the connection, and every call that is under way; the agent goes on."""
+        self._closed = True
         self._writer.close()
         self._listener.cancel()
         await asyncio.gather(self._listener, return_exceptions=True)

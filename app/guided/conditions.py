@@ -1,19 +1,21 @@
 """When a step counts as done: a closed list of conditions over what the case and the screens show.
 
 A condition is written ``name key=value …``, e.g. ``acquisition_ended kind=instance state=done``. What happened
-before the run, or, where a step asks for an act of its own, before the step was the present one, does not count.
+before the run, or, where a step asks for an act of its own, before the step was the present one, does not count. A
+step that an examiner says is to do again is closed by such an act alone, after that, or by an examiner.
 """
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, NamedTuple
 
 from app.clock import parse_stamp
+from app.guided.spelling import nearest
 from app.model import Acquisition, EvidenceItem
+from app.model.numbering import number
 from app.model.view import CaseSnapshot, GuideRun
 
 _KINDS = ("disk", "instance")
@@ -65,13 +67,16 @@ class View:
 class Rule(NamedTuple):
     """``terms`` are the keys and values that it takes; ``state``: it is about the case as it is, not about what
     was done in a run, and may be a precondition. ``words`` say it in plain English. ``told_by``: whether the agent
-    knows it from its own record, whether only the screens do, or whether the record may contradict the screens."""
+    knows it from its own record, whether only the screens do, or whether the record may contradict the screens.
+    ``anew``: it asks for an act that can be seen once more, in a step that is to do again; what is not so stays as
+    true as it was, and would take back at once what the examiner says."""
 
     judge: Callable[[Condition, View], bool]
     words: str
     terms: Mapping[str, tuple[str, ...]]
     state: bool
     told_by: Literal["record", "screens", "both"]
+    anew: bool = False
 
 
 class Unknown(ValueError):
@@ -103,23 +108,23 @@ def parse(text: str) -> Condition:
     return Condition(name, terms)
 
 
-def nearest(word: str, known: Mapping[str, object] | tuple[str, ...]) -> str:
-    """What to write instead of an unknown word."""
-    near = difflib.get_close_matches(word, list(known), n=1)
-    if near:
-        return f"did you mean {near[0]!r}?"
-    return f"known here: {', '.join(sorted(known))}" if known else "nothing may stand there"
-
-
 def met(condition: Condition, view: View) -> bool:
-    """Whether it holds now. A condition about a run does not hold outside one."""
+    """Whether it holds now, in a run for its present step. A condition about a run does not hold outside one."""
     rule = RULES[condition.name]
-    return (rule.state or view.run is not None) and rule.judge(condition, view)
+    if view.run is None:
+        return rule.state and rule.judge(condition, view)
+    return (rule.anew or not reopened(view.run)) and rule.judge(condition, view)
 
 
 def present(run: GuideRun) -> int | None:
     """The position of the step that is to be done now, None when the run is finished."""
     return next((place for place, step in enumerate(run.steps) if step.state == "todo"), None)
+
+
+def reopened(run: GuideRun) -> bool:
+    """Whether an examiner says that the present step is to do again."""
+    place = present(run)
+    return place is not None and run.steps[place].reopened
 
 
 def since(run: GuideRun) -> datetime | None:
@@ -180,13 +185,18 @@ def _sights(condition: Condition, view: View, what: str, *, own: bool, ours: boo
         yield sight
 
 
+def _pages(condition: Condition, view: View) -> Iterator[Sight]:
+    """A page that was opened on the way to the step counts too, unless the step is to do again."""
+    return _sights(condition, view, "resource", own=view.run is not None and reopened(view.run))
+
+
 def _resource_opened(condition: Condition, view: View) -> bool:
-    return any(_sights(condition, view, "resource", own=False))
+    return any(_pages(condition, view))
 
 
 def opened(condition: Condition, view: View) -> str:
     """The target that satisfies a ``resource_opened``, "" if none does."""
-    return next((sight.target for sight in _sights(condition, view, "resource", own=False)), "")
+    return next((sight.target for sight in _pages(condition, view)), "")
 
 
 def _plan_opened(condition: Condition, view: View) -> bool:
@@ -224,12 +234,6 @@ def _of_run(view: View) -> list[Acquisition]:
     ]
 
 
-def number(acquisition: str) -> int:
-    """The number in an acquisition's id, 0 if there is none."""
-    digits = acquisition.partition("-")[2]
-    return int(digits) if digits.isascii() and digits.isdigit() and len(digits) < 12 else 0
-
-
 def _fitting(condition: Condition, view: View) -> list[Acquisition]:
     terms = condition.terms
     return [
@@ -265,10 +269,12 @@ def _item_sealed(condition: Condition, view: View) -> bool:
 def _evidence_checked(condition: Condition, view: View) -> bool:
     assert view.run is not None
     begin = since(view.run)
+    if begin is not None and not reopened(view.run):
+        begin = begin.replace(microsecond=0)  # checks end at whole seconds
     mine = None if view.subject is None else {one.id for one in _items(condition, view)}
     for check in view.snapshot.checks:
         ended = _time(check.ended or "")
-        late = begin is None or (ended is not None and ended >= begin.replace(microsecond=0))
+        late = begin is None or (ended is not None and ended >= begin)
         if check.state == "ok" and late and (mine is None or check.item in mine):
             return True
     return False
@@ -300,12 +306,18 @@ RULES: dict[str, Rule] = {
         {"kind": _KINDS, "eligible": ("yes", "no"), "kms": _KMS},
         False,
         "screens",
+        anew=True,
     ),
     "plan_opened": Rule(
-        _plan_opened, "its plan was on the screen", {"kind": _KINDS, "route": _ROUTES}, False, "screens"
+        _plan_opened, "its plan was on the screen", {"kind": _KINDS, "route": _ROUTES}, False, "screens", anew=True
     ),
     "refused_untagged": Rule(
-        _refused_untagged, "a plan was refused for want of the forensics tag", {"kind": _KINDS}, False, "screens"
+        _refused_untagged,
+        "a plan was refused for want of the forensics tag",
+        {"kind": _KINDS},
+        False,
+        "screens",
+        anew=True,
     ),
     "acquisition_started": Rule(
         _acquisition_started,
@@ -325,11 +337,13 @@ RULES: dict[str, Rule] = {
     "item_sealed": Rule(
         _item_sealed, "an evidence item of it is sealed", {"kind": ("disk", "config")}, False, "record"
     ),
-    "evidence_checked": Rule(_evidence_checked, "a sealed item was read again and agrees", {}, False, "record"),
-    "verified": Rule(_verified, "the record and all evidence were verified", {}, False, "record"),
-    "tampering_seen": Rule(_tampering_seen, "the page on tampering was seen", {}, False, "screens"),
+    "evidence_checked": Rule(
+        _evidence_checked, "a sealed item was read again and agrees", {}, False, "record", anew=True
+    ),
+    "verified": Rule(_verified, "the record and all evidence were verified", {}, False, "record", anew=True),
+    "tampering_seen": Rule(_tampering_seen, "the page on tampering was seen", {}, False, "screens", anew=True),
     "terminal_left_and_back": Rule(
-        _terminal_left_and_back, "the screens were left and opened again", {}, False, "both"
+        _terminal_left_and_back, "the screens were left and opened again", {}, False, "both", anew=True
     ),
     "by_hand": Rule(_by_hand, "an examiner records it", {}, False, "screens"),
 }

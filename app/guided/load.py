@@ -20,8 +20,9 @@ import msgspec
 
 from app.case.folder import CaseFolder
 from app.faults import Usage
-from app.guided.conditions import RULES, Unknown, nearest, parse
+from app.guided.conditions import RULES, Unknown, parse
 from app.guided.playbook import CAPABILITIES, KEY, Playbook, blank
+from app.guided.spelling import nearest
 from app.locations import Locations
 from app.text import visible
 from app.toml_guard import NotToml, loads

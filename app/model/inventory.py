@@ -57,3 +57,8 @@ class Resource(msgspec.Struct, frozen=True, kw_only=True):
     size_bytes: int | None = None
     attached_to: Attachment | None = None
     attributes: dict[str, str] = {}
+
+    @property
+    def untagged(self) -> bool:
+        """It may not be acquired for want of the tag; where ``reason`` is of something else, it is locked only."""
+        return not self.eligible and "tag" in (self.reason or "tag").lower()

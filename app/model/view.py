@@ -7,12 +7,18 @@ from typing import Literal
 import msgspec
 
 from app.model.acquisition import Acquisition, EvidenceItem
+from app.model.disagreement import Disagreement
 from app.model.inventory import Account, AccountKey
 from app.model.lease import Lease
 
 
 class Scan(msgspec.Struct, frozen=True, kw_only=True):
-    """Inventory of one account and region: running, done or failed, and how much it found."""
+    """The newest scan of one account and region: running, done or failed, and how much it found. Region ``*``
+    stands for the list of regions, where that could not be read.
+
+    ``good`` is when a scan of it was last done, None where none ever was: what is listed of the region was there
+    then, but for what a later scan had found before it failed. It stays when later scans fail.
+    """
 
     cloud: str
     account: str
@@ -21,6 +27,7 @@ class Scan(msgspec.Struct, frozen=True, kw_only=True):
     found: int
     error: str | None
     at: str
+    good: str | None = None
 
 
 class StepRow(msgspec.Struct, frozen=True, kw_only=True):
@@ -91,7 +98,9 @@ class AgentFacts(msgspec.Struct, frozen=True, kw_only=True):
 class EvidenceCheck(msgspec.Struct, frozen=True, kw_only=True):
     """The newest re-verification of a sealed item: every byte read again, and compared with what is recorded.
 
-    ``state``: "running", "ok", "bad" (it does not agree), "failed" (it could not be read) or "stopped".
+    ``state``: "running", "ok", "bad" (it does not agree), "failed" (it could not be read) or "stopped". One that
+    runs and has a ``reason`` knows already that the item does not agree. ``disagree`` is what a bad one found in
+    all, None where that is not known.
     """
 
     item: str
@@ -101,17 +110,24 @@ class EvidenceCheck(msgspec.Struct, frozen=True, kw_only=True):
     started: str = ""
     ended: str | None = None
     reason: str | None = None
+    disagree: Disagreement | None = None
 
 
 class GuideStep(msgspec.Struct, frozen=True, kw_only=True):
     """A step of a playbook as it went. ``state``: "todo", "done" (seen to be done), "by_hand" (an examiner says
-    that it was done) or "skipped"; ``note`` is what the examiner recorded."""
+    that it was done) or "skipped"; ``note`` is what the examiner recorded. ``at`` is when it was recorded last, ""
+    while it never was."""
 
     id: str
     state: Literal["todo", "done", "by_hand", "skipped"] = "todo"
     by: str = ""
     at: str = ""
     note: str = ""
+
+    @property
+    def reopened(self) -> bool:
+        """Whether it was recorded before, and an examiner says that it is to do again."""
+        return self.state == "todo" and self.at != ""
 
 
 class GuideRun(msgspec.Struct, frozen=True, kw_only=True):
@@ -157,9 +173,12 @@ class InventoryFacts(msgspec.Struct, frozen=True, kw_only=True):
 class CaseSnapshot(msgspec.Struct, frozen=True, kw_only=True):
     """All that the screens show, at one revision. Unchanged topics keep the very same tuples.
 
+    ``made`` is the number of the very file that was read: another after each time that the agent makes it anew,
+    even where its inventory is carried over. What was read of an earlier one is not shown any more.
     ``problem`` says why the read model cannot be read now, "" while it can: then all else is as it was last read.
     """
 
+    made: int = 0
     case: CaseFacts = CaseFacts()
     agent: AgentFacts = AgentFacts()
     custody: CustodyFacts = CustodyFacts()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar
 
+from textual import work
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
@@ -31,7 +32,8 @@ if TYPE_CHECKING:
 
 
 _EVIDENCE = DEFAULT.get("evidence")
-_ITS_EVIDENCE = [Binding(_EVIDENCE.keys, "its_evidence", show=False, id=_EVIDENCE.id)] if _EVIDENCE else []
+assert _EVIDENCE is not None
+_ITS_EVIDENCE = Binding(_EVIDENCE.keys, "its_evidence", show=False, id=_EVIDENCE.id)
 """The key for all evidence shows that of this acquisition here."""
 
 
@@ -54,14 +56,14 @@ class AcquisitionScreen(CaseScreen[None]):
 
     CSS_PATH = Path(__file__).with_name("acquisition.tcss")
     AUTO_FOCUS = "#lines"
-    BINDINGS: ClassVar[list[BindingType]] = [*bindings("acquisitions"), *_ITS_EVIDENCE]
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings("acquisitions"), _ITS_EVIDENCE]
 
     def __init__(self, acquisition: str) -> None:
         super().__init__()
         self.acquisition = acquisition
         self._approval: Approval | None = None
-        self._approved_in = 0  # the custody line that says so
-        self._lines_seen = -1
+        self._approved_in = (0, 0)  # the read model, and the custody line that says so
+        self._seen = (0, -1)  # the read model, and how many custody lines it had
         self._followed: tuple[int | None, int] = (0, 0)
 
     @property
@@ -92,10 +94,10 @@ class AcquisitionScreen(CaseScreen[None]):
 
     def show_case(self) -> None:
         super().show_case()
-        lines = self.bench.snapshot.event_lines
-        if lines != self._lines_seen:
-            self._lines_seen = lines
-            self.run_worker(self._load(), exclusive=True, group="events")
+        seen = (self.bench.snapshot.made, self.bench.snapshot.event_lines)
+        if seen != self._seen:
+            self._seen = seen
+            self._load()
 
     def show_time(self) -> None:
         super().show_time()
@@ -137,14 +139,16 @@ class AcquisitionScreen(CaseScreen[None]):
 
     # Its custody
 
+    @work(exclusive=True, group="events")
     async def _load(self) -> None:
+        made = self.bench.snapshot.made
         found = await self.bench.reader.events_of(self.acquisition)
         self.query_one("#lines", RowList).show(Events(found, self.look))
         self._name_custody()
         approved = next((row.line for row in reversed(found) if row.op == "plan.approve"), 0)
-        if approved and approved != self._approved_in:
+        if approved and (made, approved) != self._approved_in:
             body = await self.bench.reader.event_body(approved)
-            self._approved_in = approved
+            self._approved_in = (made, approved)
             self._approval = approval_of(body) if body is not None else None
             self.tick()
 

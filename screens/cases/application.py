@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 from typing import Any, ClassVar
@@ -19,6 +20,7 @@ from screens.cases.made import MadeScreen
 from screens.cases.making import Draft, Made
 from screens.cases.pages import BrokenPage, DoctorPage, Examine, KeysPage
 from screens.cases.screen import CasesScreen
+from screens.command.keymap import notice
 from screens.command.registry import Registry
 from screens.present.look import Look
 from screens.terminal_app import TerminalApp
@@ -63,8 +65,11 @@ class CasesApp(TerminalApp[Decision]):
         look: Look | None = None,
         theme: str | None = None,
         registry: Registry = REGISTRY,
+        notices: Sequence[str] = (),
     ) -> None:
         super().__init__(options, look=look, theme=theme)
+        self.notices = notices
+        """What of the user's keymap was left out."""
         self.cases = cases
         self.locations = locations
         self.clock = clock or SystemClock()
@@ -73,6 +78,7 @@ class CasesApp(TerminalApp[Decision]):
         self.rows: list[CaseRow] | None = None
         self.problem = ""
         self._examine = examine
+        self.set_keymap(dict(registry.changed))
 
     def get_default_screen(self) -> Screen[Any]:
         return CasesScreen()
@@ -80,6 +86,12 @@ class CasesApp(TerminalApp[Decision]):
     def on_mount(self) -> None:
         self.catch_signals()
         self.run_worker(self._look(), group="cases")
+        if self.notices:
+            self.call_after_refresh(self._say_notices)
+
+    def _say_notices(self) -> None:
+        key, _ = self.registry.hint("cases.help")
+        self.notify(self.look.plain(notice(self.notices, key)), severity="warning", markup=False)
 
     async def _look(self) -> None:
         """Read the directory now and again: cases come, agents end."""
@@ -133,10 +145,11 @@ class CasesApp(TerminalApp[Decision]):
         self.push_screen(DoctorPage(self._examine))
 
     def action_help(self) -> None:
-        self.push_screen(KeysPage(self.registry))
+        self.push_screen(KeysPage(self.registry, self.notices))
 
     def action_quit_cases(self) -> None:
         self.leave()
 
     def action_help_quit(self) -> None:
-        self.notify("q leaves; agents go on.", markup=False)
+        key, _ = self.registry.hint("cases.quit")
+        self.notify(self.look.plain(f"{key} leaves; agents go on."), markup=False)

@@ -10,11 +10,11 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.content import Content
 from textual.events import Resize
-from textual.screen import Screen
 from textual.widget import Widget
 
 from screens.base import SMALLEST
 from screens.cases.commands import bindings
+from screens.ending import EndingScreen
 from screens.present.cells import Line, spread
 from screens.present.look import Look
 from screens.widgets.footer_line import FooterLine
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 Result = TypeVar("Result")
 
 
-class FrontScreen(Screen[Result]):
+class FrontScreen(EndingScreen[Result]):
     """Subclasses give :meth:`body` and :attr:`hints`, and fill their widgets in :meth:`show_all`, which is called
     whenever the size changed."""
 
@@ -81,14 +81,16 @@ class FrontScreen(Screen[Result]):
         left: Line = ((" jumpbag ", "strong"), (f"{look.rule} ", "dim"), (where, "dim"))
         self.query_one("#head", LinesView).show([spread(left, (), width, look)])
         self.query_one(FooterLine).update_footer(self.crumbs, self.hints)
-        self.query_one("#tiny", LinesView).show([((f" needs {SMALLEST[0]}x{SMALLEST[1]}  q leaves", "dim"),)])
+        key, _ = self.front.registry.hint("cases.quit")
+        tiny = f" needs {SMALLEST[0]}x{SMALLEST[1]}  {look.plain(key)} leaves"
+        self.query_one("#tiny", LinesView).show([((tiny, "dim"),)])
 
 
 class FrontPage(FrontScreen[None]):
     """Lines that are read, made anew for each width by ``build``."""
 
     AUTO_FOCUS = "#page"
-    BINDINGS: ClassVar[list[BindingType]] = bindings("back")
+    BINDINGS: ClassVar[list[BindingType]] = bindings("case pages")
 
     def __init__(self, crumb: str, title: str) -> None:
         super().__init__()
@@ -114,4 +116,4 @@ class FrontPage(FrontScreen[None]):
         raise NotImplementedError
 
     def action_back(self) -> None:
-        self.dismiss()
+        self.finish()

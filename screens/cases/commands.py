@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from textual.binding import BindingType
+from typing import TYPE_CHECKING
 
 from screens.command import registry
 from screens.command.catalogue import COMMANDS
 from screens.command.registry import Command, Registry
+
+if TYPE_CHECKING:
+    from textual.binding import BindingType
 
 CASES: tuple[Command, ...] = (
     Command("cases.new", "cases", "app.new_case", "new case", "Make a case: a form, then its signing key", "n"),
@@ -17,10 +20,12 @@ CASES: tuple[Command, ...] = (
     Command("cases.back", "cases", "back", "back", "Clear the filter", "escape"),
     Command("cases.help", "cases", "app.help", "help", "These keys", "question_mark"),
     Command("cases.quit", "cases", "app.quit_cases", "leave", "Leave; agents go on", "q"),
-    Command("cases.return", "back", "back", "back", "Back to the cases", "escape,minus,q"),
+    Command("cases.return", "case pages", "back", "back", "Back to the cases", "escape,minus,q"),
 )  # fmt: skip
 
 REGISTRY = Registry((*CASES, *(one for one in COMMANDS if one.section == "lists")))
+EVERY = Registry((*COMMANDS, *CASES))
+"""The commands of all screens: a keymap is judged by these."""
 
 
 def bindings(*sections: str) -> list[BindingType]:

@@ -197,7 +197,7 @@ class CaseForm(FrontScreen[Made | None]):
             self.query_one(f"#{field}" if field else "#yes").focus()
             return
         front.draft = Draft()
-        self.dismiss(made)
+        self.finish(made)
 
     @on(Button.Pressed, "#no")
     def _cancelled(self) -> None:
@@ -205,4 +205,4 @@ class CaseForm(FrontScreen[Made | None]):
 
     def action_back(self) -> None:
         if not self._busy:
-            self.dismiss(None)
+            self.finish(None)

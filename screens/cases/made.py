@@ -80,7 +80,7 @@ class MadeScreen(FrontScreen[bool]):
 
     @on(Button.Pressed)
     def _pressed(self, event: Button.Pressed) -> None:
-        self.dismiss(event.button.id == "yes")
+        self.finish(event.button.id == "yes")
 
     def action_to_list(self) -> None:
-        self.dismiss(False)
+        self.finish(False)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 
 import msgspec
 
@@ -10,6 +10,7 @@ from app.case.overview import CaseRow
 from app.faults import Fault
 from screens.cases.base import FrontPage
 from screens.command.registry import Registry, shown
+from screens.page.help import problem_lines
 from screens.present.cells import Line, wrap
 from screens.present.look import Look
 
@@ -88,14 +89,15 @@ class BrokenPage(FrontPage):
 
 
 class KeysPage(FrontPage):
-    """The keys of the screens before a case."""
+    """The keys of the screens before a case, and what of the user's keymap was left out."""
 
-    def __init__(self, registry: Registry) -> None:
+    def __init__(self, registry: Registry, problems: Sequence[str] = ()) -> None:
         super().__init__("help", "Keys")
         self._registry = registry
+        self._problems = problems
 
     def lines(self, width: int) -> list[Line]:
-        out: list[Line] = []
+        out = problem_lines(self._problems, width, self.look)
         for command in self._registry.commands:
             keys = shown(self._registry.keys(command))
             if self.look.ascii:

@@ -71,7 +71,9 @@ class CasesScreen(FrontScreen[None]):
         kept = [row for row in front.rows if holds(row, filter_)]
         self._rows = CaseRows(kept, front.clock.now(), self.look)
         self.query_one("#columns", LinesView).show([heading(self.row_list.inner, self.look)])
-        self.row_list.show(self._rows, empty=((" no case has that; Esc clears the filter", "dim"),))
+        key, _ = front.registry.hint("cases.back")
+        words = f" no case has that; {self.look.plain(key)} clears the filter"
+        self.row_list.show(self._rows, empty=((words, "dim"),))
         parts = ["Cases", *([f"/{self.look.clean(self.text, 40)}"] if self.text.strip() else [])]
         if filter_.problem:
             parts.append(self.look.clean(filter_.problem, 80))

@@ -13,23 +13,26 @@ Nothing in it may stop the work: an entry that cannot hold is reported and left 
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from app.text import visible
 from app.toml_guard import NotToml, loads
-from screens.command.registry import BANNED, SECTIONS, TYPED, Registry, shown
+from screens.command.registry import BANNED, TYPED, Registry, shown
 
 _LARGEST = 256 * 1024
-_PAGES = ("back", "lists")
+_CASE = ("everywhere", "guide", "lists")
 TOGETHER: tuple[tuple[str, ...], ...] = (
-    *(("everywhere", "guide", "panes", "lists", pane)
-      for pane in ("accounts", "resources", "acquisitions", "custody")),
-    *(("everywhere", "guide", *_PAGES, page)
-      for page in SECTIONS if page in ("plan", "batch", "acquisition", "leases", "evidence", "event")),
-)  # fmt: skip
-"""Sections whose keys are in force at the same time."""
+    *((*_CASE, "panes", pane) for pane in ("accounts", "resources", "acquisitions", "custody")),
+    *((*_CASE, "back", page) for page in ("acquisitions", "custody", "plan", "leases", "evidence", "event")),
+    (*_CASE, "back", "resources.acquire"),
+    ("cases", "lists"),
+    ("case pages", "lists"),
+)
+"""Sections, and commands that stand alone, whose keys are in force at the same time: on the workbench with one of
+its panes, on a page with what it is about, and on the screens before a case."""
 _NAMED_KEYS = frozenset(
     [f"f{number}" for number in range(1, 13)]
     + [
@@ -72,6 +75,12 @@ def load(path: Path, shipped: Registry) -> Keymap:
     return apply(table, shipped, str(path))
 
 
+def notice(problems: Sequence[str], tells: str) -> str:
+    """In a sentence that so many entries are left out, and what (a key, a command) tells why."""
+    one, many = "An entry of the keymap is", f"{len(problems)} entries of the keymap are"
+    return f"{many if len(problems) > 1 else one} left out; {tells} tells why."
+
+
 def apply(table: dict[str, Any], shipped: Registry, source: str) -> Keymap:
     """``shipped`` with the entries of ``table`` that hold."""
     problems: list[str] = []
@@ -97,11 +106,10 @@ def apply(table: dict[str, Any], shipped: Registry, source: str) -> Keymap:
             leave_out(where, f"= {visible(keys)!r}: tmux, the shell or flow control keep that key")
         else:
             changed[ident] = ",".join(named)
-    for ident in list(changed):
-        other = _taken(ident, Registry(shipped.commands, changed))
-        if other:
-            leave_out(f"keys.{ident}", f"= {shown(changed[ident])} is the key of {other}; the shipped key stays")
-            del changed[ident]
+    while (clash := _clash(Registry(shipped.commands, changed))) is not None:
+        ident, other = clash
+        leave_out(f"keys.{ident}", f"= {shown(changed[ident])} is the key of {other}; the shipped key stays")
+        del changed[ident]  # its shipped key may now be in the way of another entry, so all are looked at again
     aliases: dict[str, str] = {}
     for word, line in _entries(table, "aliases", leave_out):
         where = f"aliases.{visible(word)}"
@@ -144,15 +152,21 @@ def _key(text: str) -> str:
     return lowered if lowered in _NAMED_KEYS else ""
 
 
+def _clash(registry: Registry) -> tuple[str, str] | None:
+    """The first entry of the keymap that cannot hold, and the command in its way."""
+    return next(((ident, other) for ident in registry.changed if (other := _taken(ident, registry))), None)
+
+
 def _taken(ident: str, registry: Registry) -> str:
     """Another command that has one of its keys and is in force with it, "" if there is none."""
     command = registry.get(ident)
     assert command is not None
     mine = set(registry.keys(command).split(","))
     for group in TOGETHER:
-        if command.section not in group:
+        beside = [one for one in registry.commands if one.section in group or one.id in group]
+        if command not in beside:
             continue
-        for other in registry.commands:
-            if other.id != ident and other.section in group and mine & set(registry.keys(other).split(",")) - {""}:
+        for other in beside:
+            if other.id != ident and mine & set(registry.keys(other).split(",")) - {""}:
                 return other.id
     return ""

@@ -10,11 +10,11 @@ from textual import on
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
-from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from screens.command.line import History, common, complete, parse
 from screens.command.registry import Command, Registry
+from screens.ending import Dialog
 from screens.present.cells import Line
 from screens.present.look import Look
 from screens.widgets.line_view import LinesView
@@ -36,7 +36,7 @@ class LineField(PlainInput):
     ]
 
 
-class CommandLine(ModalScreen[str | None]):
+class CommandLine(Dialog[str | None]):
     """Dismissed with the line, or None."""
 
     CSS_PATH = Path(__file__).with_name("command.tcss")
@@ -78,10 +78,10 @@ class CommandLine(ModalScreen[str | None]):
 
     @on(Input.Submitted)
     def _entered(self, event: Input.Submitted) -> None:
-        self.dismiss(event.value.strip() or None)
+        self.finish(event.value.strip() or None)
 
     def action_leave(self) -> None:
-        self.dismiss(None)
+        self.finish(None)
 
     def action_older(self, by: int) -> None:
         field = self.query_one(LineField)

@@ -11,11 +11,11 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.fuzzy import Matcher
-from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from screens.command.registry import SECTIONS, Command, Registry, shown
+from screens.command.seeking import Hit, seek
+from screens.ending import Dialog
 from screens.present.cells import Line, columns
 from screens.present.look import Look
 from screens.widgets.plain_input import PlainInput
@@ -23,31 +23,33 @@ from screens.widgets.row_list import RowList
 
 
 class Found:
-    """Row source over commands."""
+    """Row source over commands; one that another word found has that word in front."""
 
-    def __init__(self, commands: Sequence[Command], registry: Registry, look: Look) -> None:
-        self.commands = commands
+    def __init__(self, hits: Sequence[Hit], registry: Registry, look: Look) -> None:
+        self.hits = hits
         self._registry = registry
         self._look = look
 
     def __len__(self) -> int:
-        return len(self.commands)
+        return len(self.hits)
 
     def key(self, index: int) -> str:
-        return self.commands[index].id
+        return self.hits[index].command.id
 
     def find(self, key: str) -> int | None:
-        return next((place for place, one in enumerate(self.commands) if one.id == key), None)
+        return next((place for place, hit in enumerate(self.hits) if hit.command.id == key), None)
 
     def row(self, index: int, width: int) -> tuple[Line, ...]:
-        one, look = self.commands[index], self._look
+        hit, look = self.hits[index], self._look
+        one = hit.command
+        by: Line = ((hit.by, "accent"), (f" {look.arrow} ", "dim")) if hit.by else ()
         keys = look.plain(shown(self._registry.keys(one).partition(",")[0]))
         word = f":{one.names[0]}" if one.names else ""
         return (
             columns(
                 [
                     (((f" {SECTIONS[one.section]}", "dim"),), 13),
-                    (((look.plain(one.help), ""),), max(10, width - 13 - 14 - 8 - 3)),
+                    ((*by, (look.plain(one.help), "")), max(10, width - 13 - 14 - 8 - 3)),
                     (((word, "accent"),), 14),
                     (((keys, "key"),), 8),
                 ],
@@ -67,7 +69,7 @@ class PaletteField(PlainInput):
     ]
 
 
-class Palette(ModalScreen[Command | None]):
+class Palette(Dialog[Command | None]):
     """Dismissed with a command, or None."""
 
     CSS_PATH = Path(__file__).with_name("command.tcss")
@@ -111,23 +113,14 @@ class Palette(ModalScreen[Command | None]):
         self.query_one(RowList).action_page(pages)
 
     def action_leave(self) -> None:
-        self.dismiss(None)
+        self.finish(None)
 
     def _take(self) -> None:
         rows = self.query_one(RowList)
         key = rows.current
-        self.dismiss(next((one for one in self._commands if one.id == key), None))
+        self.finish(next((one for one in self._commands if one.id == key), None))
 
     def _seek(self, text: str) -> None:
-        found = list(self._commands)
-        if text.strip():
-            matcher = Matcher(text.strip())
-            scored = [(max(matcher.match(word) for word in _texts(one)), one) for one in self._commands]
-            found = [one for score, one in sorted(scored, key=lambda pair: -pair[0]) if score > 0]
         rows = self.query_one(RowList)
-        rows.show(Found(found, self._registry, self._look))
+        rows.show(Found(seek(text, self._commands), self._registry, self._look))
         rows.action_first()
-
-
-def _texts(command: Command) -> tuple[str, ...]:
-    return (command.word, command.help, *command.names)

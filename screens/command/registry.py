@@ -7,8 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from textual.binding import Binding, BindingType
+if TYPE_CHECKING:
+    from textual.binding import BindingType
 
 BANNED = frozenset(f"ctrl+{letter}" for letter in "abshqzjk")
 
@@ -40,6 +42,8 @@ class Command:
     then the widget has a method ``take_<action>(text)``. ``word`` is for hints, ``help`` one sentence.
     ``writes``: it may lead to a change in a cloud, or end something; such a command acts on what is seen only.
     ``starts``: it leads to something new, and stops nothing; only such a command may a playbook's step hold.
+    ``synonyms`` are other words that people look for it by: the palette knows them, the ``:`` line does not.
+    ``same_as`` is the id of a command that does the same and works everywhere: one of them is enough in a list.
     """
 
     id: str
@@ -52,6 +56,8 @@ class Command:
     takes: str = ""
     writes: bool = False
     starts: bool = False
+    synonyms: tuple[str, ...] = ()
+    same_as: str = ""
 
     @property
     def taker(self) -> str:
@@ -98,6 +104,10 @@ class Registry:
         """Its keys in force, as Textual names them."""
         return self.changed.get(command.id, command.keys)
 
+    def within(self, commands: Sequence[Command]) -> Registry:
+        """These commands, with the same keys and aliases."""
+        return Registry(commands, self.changed, self.aliases)
+
     def of(self, section: str) -> list[Command]:
         """The commands of a section."""
         return [one for one in self.commands if one.section == section]
@@ -109,6 +119,18 @@ class Registry:
     def named(self, word: str) -> Command | None:
         """The command of that word on the ``:`` line."""
         return next((one for one in self.commands if word in one.names), None)
+
+    def by_action(self, action: str) -> tuple[Command, ...]:
+        """The commands that a Textual action carries out; a pane and a page may name theirs alike, but none that a
+        playbook's step may hold."""
+        return tuple(one for one in self.commands if one.action == action)
+
+    def key(self, ident: str) -> str:
+        """How a text names a command: by its first key in force, by its ``:word`` where it has none."""
+        command = self.get(ident)
+        assert command is not None, ident
+        key = shown(self.keys(command).partition(",")[0])
+        return key or f":{command.names[0]}"
 
     def hint(self, ident: str) -> tuple[str, str]:
         """(key, word) of a command; the key is its first one, "" where it has none."""
@@ -124,6 +146,8 @@ class Registry:
 def bindings(commands: Iterable[Command], *sections: str, without: str = "") -> list[BindingType]:
     """The bindings of these sections, except those of the action ``without``. The user's keymap changes them by
     their ids (Textual's keymap)."""
+    from textual.binding import Binding  # not before: a keymap is judged without Textual
+
     return [
         Binding(command.keys, command.action, command.word, show=False, id=command.id)
         for command in commands

@@ -10,15 +10,14 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Button, Input
 
+from screens.ending import Dialog
 from screens.present.cells import Line, wrap
 from screens.present.look import Look
 from screens.widgets.line_view import LinesView
 from screens.widgets.plain_input import PlainInput
 
-MINUTES = 15
 _SAYS = (
     "Until now this case is read-only: the agent refuses to approve any plan.",
     "In a write window plans can be approved, each by itself as before. What is approved goes on to its end.",
@@ -26,7 +25,7 @@ _SAYS = (
 )
 
 
-class ArmScreen(ModalScreen[str | None]):
+class ArmScreen(Dialog[str | None]):
     """Dismissed with the reason ("" if none was given), or None: the case stays read-only. ``key`` closes the
     window again."""
 
@@ -76,10 +75,10 @@ class ArmScreen(ModalScreen[str | None]):
 
     @on(Button.Pressed)
     def _pressed(self, event: Button.Pressed) -> None:
-        self.dismiss(self.query_one("#why", PlainInput).value.strip() if event.button.id == "yes" else None)
+        self.finish(self.query_one("#why", PlainInput).value.strip() if event.button.id == "yes" else None)
 
     def action_no(self) -> None:
-        self.dismiss(None)
+        self.finish(None)
 
     def action_other_button(self) -> None:
         yes, no = self.query_one("#yes", Button), self.query_one("#no", Button)

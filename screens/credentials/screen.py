@@ -15,6 +15,7 @@ from textual.widget import Widget
 from app.model import Lease
 from screens.base import CaseScreen
 from screens.command.catalogue import bindings
+from screens.command.naming import key_of
 from screens.page.screen import PageScreen
 from screens.present import leases as present
 from screens.present.amounts import plural
@@ -75,7 +76,7 @@ class LeaseScreen(CaseScreen[None]):
     def hints(self) -> Sequence[tuple[str, str]]:
         return (
             *self.bench.registry.hints("leases.revoke"),
-            ("Enter", "detail"),
+            (key_of(self.bench, "list.open"), "detail"),
             *self.bench.registry.hints("page.back"),
             *self.bench.registry.hints("help"),
         )

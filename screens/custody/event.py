@@ -10,6 +10,7 @@ from textual.binding import BindingType
 from app.client.events import WholeEvent
 from screens.clipboard import copy
 from screens.command.catalogue import bindings
+from screens.command.naming import key_of
 from screens.page.screen import PageScreen
 from screens.present.cells import Line
 from screens.present.events import event_page, partner_lines
@@ -33,7 +34,7 @@ class EventScreen(PageScreen):
         self._event: WholeEvent | None = None
         self._proof: EventProof | None = None
         self._looked = False
-        self._looked_at = -1  # how many lines there were when it was looked up last
+        self._looked_at = (0, -1)  # the read model, and how many lines it had, when it was looked up last
         self._looking = False
 
     @property
@@ -45,7 +46,8 @@ class EventScreen(PageScreen):
 
     def tick(self) -> None:
         super().tick()
-        if self._looked_at != self.bench.snapshot.event_lines and not self._complete:
+        made, lines = self.bench.snapshot.made, self.bench.snapshot.event_lines
+        if made != self._looked_at[0] or (lines != self._looked_at[1] and not self._complete):
             self._look_up()
 
     @property
@@ -64,13 +66,13 @@ class EventScreen(PageScreen):
 
     async def _load(self) -> None:
         bench = self.bench
-        lines = bench.snapshot.event_lines
+        now = (bench.snapshot.made, bench.snapshot.event_lines)
         try:
             self._event = await bench.reader.whole_event(self._line)
             self._looked = True
             self.rebuild()
             self._proof = await bench.reader.proof(bench.case_dir, self._line, self._event) or self._proof
-            self._looked_at = lines
+            self._looked_at = now
             self.rebuild()
         finally:
             self._looking = False
@@ -86,7 +88,7 @@ class EventScreen(PageScreen):
         look, event = self.look, self._event
         if not self._looked:
             return [((f"{look.wait} reading line {self._line:,}", "wait"),)]
-        about = proof_lines(self._proof, width, look)
+        about = proof_lines(self._proof, width, look, key_of(self.bench, "verify"))
         if event is None:
             return [((f"the screens' copy has no line {self._line:,}", "need"),), (), *about]
         belongs = partner_lines(event.row, event.partner, width, look)

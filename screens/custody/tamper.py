@@ -15,6 +15,7 @@ from screens.custody.screen import took
 from screens.page.screen import PageScreen
 from screens.present.amounts import plural
 from screens.present.cells import Line, wrap
+from screens.present.failures import failure_lines
 from screens.present.look import Look
 
 if TYPE_CHECKING:
@@ -77,9 +78,8 @@ class TamperScreen(PageScreen):
                 out.append(((f" {look.dot} " if row == 0 else "   ", "dim"), (piece, "")))
         out.append(())
         if self._fault is not None:
-            out.append(((f"{look.failed} the exercise could not be done; nothing was changed", "bad"),))
-            out += [((piece, ""),) for piece in wrap(look.clean(self._fault.message, 2000), width)]
-            out += [((piece, "dim"),) for piece in wrap(look.clean(self._fault.next, 2000), width)]
+            failed = "the exercise could not be done; nothing was changed"
+            out += failure_lines(failed, self._fault, width, look)
         elif self._exercise is None:
             spent = took(self.bench.clock.monotonic() - self._began)
             out.append(((f"{look.wait} copying, changing, verifying twice: {spent}", "wait"),))

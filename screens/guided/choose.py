@@ -14,7 +14,8 @@ from app.guided.conditions import present
 from app.guided.load import Edition, Faulty
 from app.model.view import GuideRun
 from screens.base import CaseScreen
-from screens.guided import lines
+from screens.command.naming import key_of
+from screens.guided import books, lines
 from screens.guided.follow import Follower
 from screens.page.screen import PageScreen
 from screens.present.cells import Line, fit_line, spread
@@ -108,8 +109,7 @@ class GuideScreen(CaseScreen[None]):
 
     @property
     def hints(self) -> Sequence[tuple[str, str]]:
-        more, _ = self.bench.registry.hint("guide.more")
-        enter, _ = self.bench.registry.hint("list.open")
+        more, enter = key_of(self.bench, "guide.more"), key_of(self.bench, "list.open")
         return ((enter, self._does()), (more, "whole text"), *self.bench.registry.hints("page.back", "help"))
 
     def body(self) -> Iterable[Widget]:
@@ -143,23 +143,27 @@ class GuideScreen(CaseScreen[None]):
 
     def _tell(self) -> None:
         """What the entry under the cursor is, and what Enter would do."""
-        view, one, look = self.query_one("#about", LinesView), self.current, self.look
+        bench, view, one, look = self.bench, self.query_one("#about", LinesView), self.current, self.look
         width = max(40, view.inner)
         if isinstance(one, Faulty):
-            view.show(lines.faulty_lines(one, width, look))
+            view.show(books.faulty_lines(one, width, look))
         elif isinstance(one, Edition):
             met = self._follower.preconditions(one.playbook)
             view.show(
                 [
                     *lines.prose("when", one.playbook.when, width, look),
-                    *lines.preconditions(one.playbook, met, width, look),
+                    *books.preconditions(one.playbook, met, width, look),
                 ]
             )
         elif one is not None:
             shown = self._follower.with_text(one)
             step = shown.step
             what = f"next: {look.clean(step.title)}" if step is not None else "all steps are recorded"
-            view.show(lines.prose("run", f"{what}. {self._does().capitalize()} with Enter.", width, look))
+            view.show(
+                lines.prose(
+                    "run", f"{what}. {self._does().capitalize()} with {key_of(bench, 'list.open')}.", width, look
+                )
+            )
         else:
             view.show([])
 
@@ -178,9 +182,11 @@ class GuideScreen(CaseScreen[None]):
 
     def on_row_list_chosen(self, event: RowList.Chosen) -> None:
         event.stop()
+        if not self.is_open:
+            return  # it was pressed twice
         one = self.current
         if isinstance(one, Edition):
-            self.dismiss()
+            self.finish()
             self._begin(one.playbook.id)
         elif not isinstance(one, GuideRun) or present(one) is None:
             self.show_more()
@@ -188,10 +194,10 @@ class GuideScreen(CaseScreen[None]):
             self._take_over(one)
         elif self._follower.run is not None and self._follower.run.id == one.id:
             self._follower.hide()
-            self.dismiss()
+            self.finish()
         else:
             self._follower.show(one.id)
-            self.dismiss()
+            self.finish()
 
     def _take_over(self, run: GuideRun) -> None:
         who = self.look.clean(run.examiner, 64)
@@ -209,7 +215,7 @@ class GuideScreen(CaseScreen[None]):
         )
 
         def asked(_: str) -> None:
-            self.run_worker(self._taken(run.id), group="orders")
+            self.app.run_worker(self._taken(run.id), group="orders")  # the application's: it outlives this page
 
         self.bench.ask(question, asked)
 
@@ -220,15 +226,15 @@ class GuideScreen(CaseScreen[None]):
             self.bench.say_fault(fault)
             return
         self._follower.show(run)
-        self.dismiss()
+        self.finish()
 
     def show_more(self) -> None:
         """The whole playbook, the record of a run, or why a file is refused."""
         one, look = self.current, self.look
         if isinstance(one, Edition):
-            page = PageScreen(one.playbook.id, lambda width: lines.playbook_page(one, width, look))
+            page = PageScreen(one.playbook.id, lambda width: books.playbook_page(one, width, look))
         elif isinstance(one, Faulty):
-            page = PageScreen("refused", lambda width: lines.faulty_lines(one, width, look))
+            page = PageScreen("refused", lambda width: books.faulty_lines(one, width, look))
         elif one is not None:
             shown = self._follower.with_text(one)
             page = PageScreen(one.id, lambda width: lines.run_page(shown, width, look))

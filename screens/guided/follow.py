@@ -6,19 +6,20 @@ The follower never acts on a cloud. It tells the agent what the screens saw, or 
 from __future__ import annotations
 
 import asyncio
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from math import inf
 from typing import TYPE_CHECKING, Any, Literal
 
-from app.faults import AgentGone, Fault
+from app.faults import AgentGone, Fault, Untagged
 from app.guided.conditions import RULES, Seen, Sight, View, met, opened, parse, present
 from app.guided.conditions import ident as id_of
 from app.guided.load import Edition, Faulty, Library, Sources, load
 from app.guided.playbook import Playbook
 from app.model import Resource
 from app.model.view import GuideRun
+from screens.command.naming import key_of
 from screens.guided.keys import filled
 from screens.guided.lines import NextKey, Shown
 from screens.guided.next_key import next_key
@@ -29,9 +30,10 @@ if TYPE_CHECKING:
 
 _SIGHTS = 500  # the newest that are kept
 _AGAIN_S = 10.0  # until what the record contradicted is claimed again
-_TAG = re.compile(r"\b(not tagged|tag)\b", re.IGNORECASE)
 _KINDS = {"volume": "disk", "instance": "instance"}
 Recorded = Literal["done", "by_hand", "skipped", "todo"]
+Mark = tuple[str, str, str]
+"""A run, a step, and when that was taken back last: after that it is to be seen anew."""
 
 
 class Follower:
@@ -47,14 +49,15 @@ class Follower:
         self._bench = bench
         self._sources = sources
         self._changed = changed
+        self._key = partial(key_of, bench)
         self._shown = ""
         self._awaited = False  # the read model does not show it as ours yet
         self._looked = False  # for a run to go on with
         self._loading = False
         self._offer_dismissed = False
-        self._sent: tuple[str, str] | None = None  # (run, step) that the agent was told of
-        self._refused: dict[tuple[str, str], float] = {}  # (run, step) -> when to tell the agent again
-        self._asked: tuple[str, int] | None = None  # (target, revision of the inventory) of the subject
+        self._sent: Mark | None = None  # what the agent was told of
+        self._refused: dict[Mark, float] = {}  # when to tell the agent again
+        self._asked: tuple[str, int, int] | None = None  # (target, file, revision) that the subject is asked of
         self._subject: tuple[str, frozenset[str]] = ("", frozenset())
         self._names: dict[str, str] = {}  # of resources whose pages were opened, by id
         self._strayed: set[tuple[str, str]] = set()  # (target of the run, another's plan) that was said
@@ -80,7 +83,7 @@ class Follower:
         """Any run of the case with its text."""
         edition = self.library.editions.get(run.playbook) if self.library else None
         found = Shown(run, edition, NextKey((), ""), self._called(run.target))
-        return replace(found, next_key=next_key(found, self._bench, self.key))
+        return replace(found, next_key=next_key(found, self._bench, self._key))
 
     def _called(self, target: str) -> str:
         """A name for what a run is about, its id where none is known."""
@@ -144,7 +147,7 @@ class Follower:
         known = {command.id: command.starts for command in self._bench.registry.commands}
         try:
             directories, _, refused = self._sources
-            self.library = filled(await asyncio.to_thread(load, directories, known, refused), self.key)
+            self.library = filled(await asyncio.to_thread(load, directories, known, refused), self._key)
         except Exception as error:  # playbooks are a help: without them the screens go on
             words = f"the playbooks cannot be read ({type(error).__name__})"
             fault = Faulty("playbooks", words, "please report it; everything else goes on")
@@ -158,13 +161,18 @@ class Follower:
     def _find_subject(self) -> None:
         """Ask which disks belong to the instance that the run is about."""
         run = self.run
-        wanted = (run.target, self._bench.snapshot.inventory.revision) if run is not None else None
+        facts = self._bench.snapshot.inventory
+        wanted = (run.target, facts.file, facts.revision) if run is not None else None
         if wanted is not None and wanted[0] and wanted != self._asked:
             self._asked = wanted
             self._bench.run_worker(self._ask_subject(wanted[0]), group="subject", exclusive=True)
 
     async def _ask_subject(self, target: str) -> None:
-        self._subject = (target, await self._bench.reader.related(target))
+        found = await self._bench.reader.related(target)
+        if found is None:
+            self._asked = None  # the next change of the case asks again
+            return
+        self._subject = (target, found)
         self.case_changed()
 
     def view(self, run: GuideRun | None) -> View:
@@ -181,22 +189,25 @@ class Follower:
 
     def _judge(self) -> None:
         shown = self.shown
-        step = shown.step if shown is not None else None
-        if shown is None or step is None or shown.changed or self._bench.link.state != "attached":
+        step, mark = (shown.step, _mark(shown.run)) if shown is not None else (None, None)
+        if mark != self._sent:
+            self._sent = None  # the one before has come back as done
+        if shown is None or step is None or mark is None:
             return
-        mark = (shown.run.id, step.id)
+        if shown.changed or self._bench.link.state != "attached":
+            return
         if mark == self._sent or self._bench.clock.monotonic() < self._refused.get(mark, -inf):
             return
-        self._sent = None  # the one before has come back as done
         view, condition = self.view(shown.run), step.condition
         if not met(condition, view):
             return
         self._sent = mark
         about = opened(condition, view) if condition.name == "resource_opened" and not shown.run.target else ""
         again = inf if RULES[condition.name].told_by == "screens" else _AGAIN_S
-        self._bench.run_worker(self._tell(shown.run, step.id, about, again), group="orders")
+        self._bench.run_worker(self._tell(shown.run, mark, about, again), group="orders")
 
-    async def _tell(self, run: GuideRun, step: str, about: str, again: float) -> None:
+    async def _tell(self, run: GuideRun, mark: Mark, about: str, again: float) -> None:
+        _, step, _ = mark
         try:
             if about:
                 await self._bench.link.call("playbook.target", {"run": run.id, "target": about})
@@ -205,7 +216,7 @@ class Follower:
         except AgentGone:
             self._sent = None  # it is said already, and tried again once the agent is back
         except Fault as fault:
-            self._sent, mark = None, (run.id, step)
+            self._sent = None
             if mark not in self._refused:
                 self._bench.say_fault(fault)
             self._refused[mark] = self._bench.clock.monotonic() + again
@@ -248,11 +259,11 @@ class Follower:
                 self._names[other] = title_of(one, self._bench.look)
             planned, followed = clean(self._names.get(other, other), 60), clean(self._called(about), 60)
             said = f"This plan is of {planned}; {run.id} is about {followed}."
-            self._bench.say(f"{said} {self.key('guide.target')} changes that.", "warning")
+            self._bench.say(f"{said} {self._key('guide.target')} changes that.", "warning")
 
     def saw_refusal(self, kind: str, target: str, fault: Fault) -> None:
         """A plan was refused; only for want of the tag it is a sight."""
-        if fault.code == "refused" and _TAG.search(fault.message):
+        if isinstance(fault, Untagged):
             self.saw("refused", kind, target)
 
     def saw_verification(self, result: Any) -> None:
@@ -270,7 +281,7 @@ class Follower:
             return ""
         found, look = self._bench.registry.get(command), self._bench.look
         word = found.word if found is not None else command
-        skip, guide = self.key("guide.skip"), self.key("guide")
+        skip, guide = self._key("guide.skip"), self._key("guide")
         return look.plain(
             f"{word[:1].upper()}{word[1:]} is off during step {(shown.place or 0) + 1} of {shown.run.id}, "
             f"{look.clean(step.title)}. {skip} skips the step, {guide} leads to hiding the rail."
@@ -294,16 +305,12 @@ class Follower:
         """What the examiner says of a step of the run that is followed."""
         shown = self.shown
         if shown is not None:
-            self._refused.pop((shown.run.id, step), None)
             sha256 = shown.edition.sha256 if shown.edition is not None else ""
             order = {"run": shown.run.id, "step": step, "state": state, "note": note, "sha256": sha256}
             self._bench.order("playbook.step", order)
 
-    def key(self, ident: str) -> str:
-        """A command's key, its word on the ``:`` line where it has none; harmless."""
-        registry = self._bench.registry
-        command = registry.get(ident)
-        if command is None:
-            return self._bench.look.clean(ident, 40)
-        key = self._bench.look.plain(registry.hint(ident)[0])
-        return key or f":{command.names[0] if command.names else ident}"
+
+def _mark(run: GuideRun) -> Mark | None:
+    """The present step, None once the run is finished."""
+    place = present(run)
+    return None if place is None else (run.id, run.steps[place].id, run.steps[place].at)

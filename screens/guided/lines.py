@@ -6,14 +6,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.guided.conditions import RULES, present
-from app.guided.load import Edition, Faulty
-from app.guided.playbook import Playbook, Step
+from app.guided.load import Edition
+from app.guided.playbook import Step
 from app.model.view import GuideRun, GuideStep
 from screens.present.cells import Line, Span, cells, fit_line, wrap
 from screens.present.look import Look
 
-_INDENT = "    "
-_CAP = 500  # characters of a text: more than any playbook may have
+INDENT = "    "
+CAP = 500
+"""Characters of a text: more than any playbook may have."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +62,30 @@ class Shown:
         return self.edition is None or self.edition.sha256 != self.run.sha256
 
     @property
+    def reopened(self) -> bool:
+        """Whether the present step was recorded before, and is to do again."""
+        return self.place is not None and self.run.steps[self.place].reopened
+
+    @property
+    def by_hand(self) -> bool:
+        """Whether the examiner alone closes the present step."""
+        step = self.step
+        if step is None or self.changed or step.by_hand:
+            return True
+        return self.reopened and not RULES[step.condition.name].anew
+
+    @property
+    def again(self) -> str:
+        """What closes the present step where it is to do again, "" where it is to do for the first time."""
+        if not self.reopened:
+            return ""
+        return (
+            "record it yourself: what was so before does not close it"
+            if self.by_hand
+            else "what was seen before it was taken back does not count"
+        )
+
+    @property
     def caution(self) -> str:
         """What is to be known of the text itself, "" for nothing."""
         if self.edition is None:
@@ -85,7 +110,7 @@ def end_mark(run: GuideRun, look: Look) -> Span:
 def state_of(step: GuideStep, here: bool, look: Look) -> tuple[Span, str]:
     """Glyph with its tone, and the word that says how it was done."""
     if step.state == "todo":
-        return ((look.shut, "live") if here else (look.idle, "dim")), ""
+        return ((look.shut, "live") if here else (look.idle, "dim")), "again" if step.reopened else ""
     if step.state == "skipped":
         return (look.none, "dim"), "skipped"
     return (look.done, "done"), "by hand" if step.state == "by_hand" else ""
@@ -103,13 +128,13 @@ def _row(shown: Shown, place: int, width: int, look: Look) -> Line:
 
 def _labelled(label: str, text: str, width: int, look: Look, tone: str = "") -> list[Line]:
     """Wrapped under its own start, behind ``label`` where there is one."""
-    pieces = wrap(look.clean(f"{label} {text}" if label else text, _CAP), max(10, width - len(_INDENT)))
+    pieces = wrap(look.clean(f"{label} {text}" if label else text, CAP), max(10, width - len(INDENT)))
     out: list[Line] = []
     for row, piece in enumerate(pieces):
         if row == 0 and label and piece.startswith(label):
-            out.append(((_INDENT, ""), (label, "head"), (piece[len(label) :], tone)))
+            out.append(((INDENT, ""), (label, "head"), (piece[len(label) :], tone)))
         else:
-            out.append(((_INDENT, ""), (piece, tone)))
+            out.append(((INDENT, ""), (piece, tone)))
     return out
 
 
@@ -127,11 +152,11 @@ def next_line(found: NextKey, look: Look) -> Line:
 def _next_lines(found: NextKey, width: int, look: Look) -> list[Line]:
     """The same, its words on lines of their own where one is too short."""
     whole = next_line(found, look)
-    if cells(whole) + len(_INDENT) <= width:
-        return [((_INDENT, ""), *whole)]
+    if cells(whole) + len(INDENT) <= width:
+        return [((INDENT, ""), *whole)]
     keys = next_line(NextKey(found.keys, ""), look)
-    words = wrap(found.words, max(10, width - len(_INDENT)))
-    return [fit_line(((_INDENT, ""), *keys), width, look), *(((_INDENT, ""), (piece, "")) for piece in words)]
+    words = wrap(found.words, max(10, width - len(INDENT)))
+    return [fit_line(((INDENT, ""), *keys), width, look), *(((INDENT, ""), (piece, "")) for piece in words)]
 
 
 def unbuilt(step: Step) -> str:
@@ -146,7 +171,8 @@ def _details(shown: Shown, width: int, look: Look) -> list[list[Line]]:
     step = shown.step
     if step is None:
         return []
-    parts = [_labelled("", step.text, width, look)]
+    parts = [_labelled("Again:", shown.again, width, look)] if shown.again else []
+    parts.append(_labelled("", step.text, width, look))
     if unbuilt(step):
         parts.append(_labelled("", unbuilt(step), width, look, "wait"))
     if step.dont:
@@ -198,7 +224,7 @@ def _cut(parts: Sequence[Sequence[Line]], room: int, width: int, look: Look, mor
         return whole
     kept = whole[: max(0, room - 1)]
     return (
-        [*kept, fit_line(((f"{_INDENT}{look.more} {more} shows the rest", "dim"),), width, look)]
+        [*kept, fit_line(((f"{INDENT}{look.more} {more} shows the rest", "dim"),), width, look)]
         if room > 0
         else []
     )
@@ -231,11 +257,13 @@ def strip(shown: Shown, width: int, rows: int, look: Look, more: str) -> list[Li
     text = shown.step
     if shown.caution and rows > 1:
         out.append(fit_line((("   ", ""), (shown.caution, "need")), width, look))
+    if shown.again and rows > len(out):
+        out.append(fit_line((("   Again: ", "head"), (shown.again, "")), width, look))
     if text is not None and rows > len(out):
         said = unbuilt(text) or text.text
-        out.append(fit_line((("   ", ""), (look.clean(said, _CAP), "wait" if unbuilt(text) else "")), width, look))
+        out.append(fit_line((("   ", ""), (look.clean(said, CAP), "wait" if unbuilt(text) else "")), width, look))
         if text.dont and rows > len(out):
-            out.append(fit_line((("   Not: ", "head"), (look.clean(text.dont, _CAP), "")), width, look))
+            out.append(fit_line((("   Not: ", "head"), (look.clean(text.dont, CAP), "")), width, look))
     return out
 
 
@@ -244,7 +272,7 @@ def strip(shown: Shown, width: int, rows: int, look: Look, more: str) -> list[Li
 
 def prose(label: str, text: str, width: int, look: Look, tone: str = "") -> list[Line]:
     """``label   text``, wrapped under its own start."""
-    pieces = wrap(look.clean(text, _CAP * 4), max(20, width - 14))
+    pieces = wrap(look.clean(text, CAP * 4), max(20, width - 14))
     first: Line = ((f"{label:<13} ", "head"), (pieces[0], tone))
     return [first, *(((" " * 14, ""), (piece, tone)) for piece in pieces[1:])]
 
@@ -259,6 +287,8 @@ def step_page(shown: Shown, place: int, held: Sequence[str], width: int, look: L
     if shown.caution:
         out += prose("", f"{look.warn} {shown.caution}", width, look, "need")
     out.append(())
+    if place == shown.place and shown.again:
+        out += prose("again", shown.again, width, look)
     if step is None:
         out += prose("step", found.id, width, look)
     else:
@@ -271,16 +301,17 @@ def step_page(shown: Shown, place: int, held: Sequence[str], width: int, look: L
         if step.record:
             out += prose("record", step.record, width, look)
         out.append(())
-        words = RULES["by_hand" if shown.changed else step.condition.name].words
+        by_hand = shown.changed or (place == shown.place and shown.by_hand)
+        words = RULES["by_hand" if by_hand else step.condition.name].words
         out += prose("counts when", words, width, look, "dim")
         if held:
             out += prose("off meanwhile", f" {look.dot} ".join(held), width, look, "dim")
     if place == shown.place:
         out += [(), *_next_lines(shown.next_key, width, look)]
-    return _within([*out, *_recorded(found, shown, width, look)], width, look)
+    return within([*out, *_recorded(found, shown, width, look)], width, look)
 
 
-def _within(lines: Sequence[Line], width: int, look: Look) -> list[Line]:
+def within(lines: Sequence[Line], width: int, look: Look) -> list[Line]:
     """Headings are cut; everything else is wrapped already."""
     return [fit_line(line, width, look) if cells(line) > width else line for line in lines]
 
@@ -293,7 +324,8 @@ def _how(step: GuideStep, shown: Shown) -> str:
             return "seen to be done"
         by_record = RULES[text.condition.name].told_by == "record"
         return "shown by the record" if by_record else "reported by the screens"
-    return {"todo": "to do", "by_hand": "by hand", "skipped": "skipped"}[step.state]
+    todo = "to do again" if step.reopened else "to do"
+    return {"todo": todo, "by_hand": "by hand", "skipped": "skipped"}[step.state]
 
 
 def _recorded(step: GuideStep, shown: Shown, width: int, look: Look) -> list[Line]:
@@ -333,49 +365,5 @@ def run_page(shown: Shown, width: int, look: Look) -> list[Line]:
         out += [(), (glyph, (f" {place + 1} {shown.title_of(step, look)}", "strong"))]
         out.append(((f"    {_how(step, shown)}", "" if step.state != "todo" else "dim"), (by, "dim")))
         if step.note:
-            out += [
-                ((_INDENT, ""), (piece, "")) for piece in wrap(look.clean(step.note, 4000), max(20, width - 4))
-            ]
-    return _within(out, width, look)
-
-
-def playbook_page(edition: Edition, width: int, look: Look) -> list[Line]:
-    """A playbook before it is begun."""
-    book = edition.playbook
-    out = [
-        *prose("playbook", f"{book.title} ({book.id})", width, look, "strong"),
-        *prose("", book.summary, width, look),
-        *prose("when", book.when, width, look),
-        *prose("from", f"{edition.source}, sha256 {edition.sha256}", width, look, "dim"),
-        (),
-    ]
-    for place, text in enumerate(book.order):
-        out += prose("order" if place == 0 else "", text, width, look)
-    out.append(())
-    for place, step in enumerate(book.steps, 1):
-        out += [(), ((f"{place:>2} {look.clean(step.title, 60)}", "strong"),)]
-        for part in (step.text, unbuilt(step), f"Not: {step.dont}" if step.dont else "", f"Why: {step.why}"):
-            if part:
-                out += [((_INDENT, ""), (piece, "")) for piece in wrap(look.clean(part, _CAP), max(20, width - 4))]
-    return _within(out, width, look)
-
-
-def preconditions(book: Playbook, met: Sequence[bool | None], width: int, look: Look) -> list[Line]:
-    """Each with whether it is met; None where only a person can tell."""
-    out: list[Line] = []
-    for one, holds in zip(book.preconditions, met, strict=True):
-        span, word = {
-            True: ((look.done, "done"), "met"),
-            False: ((look.warn, "need"), "not met yet"),
-            None: ((look.idle, "dim"), "yours to judge"),
-        }[holds]
-        for row, piece in enumerate(wrap(f"{word}: {look.clean(one.text)}", max(20, width - 4))):
-            out.append(((" ", ""), span, (f" {piece}", "")) if row == 0 else (("   ", ""), (piece, "")))
-    return out
-
-
-def faulty_lines(one: Faulty, width: int, look: Look) -> list[Line]:
-    """A file that was refused: where, what, and what to do."""
-    out = prose("refused", one.source, width, look)
-    out += prose("because", one.reason, width, look, "need")
-    return out + (prose("mend it", one.next, width, look) if one.next else [])
+            out += [((INDENT, ""), (piece, "")) for piece in wrap(look.clean(step.note, 4000), max(20, width - 4))]
+    return within(out, width, look)

@@ -52,11 +52,13 @@ def next_key(shown: Shown, bench: Workbench, key: Callable[[str], str]) -> NextK
         return NextKey((), "")
     if step.go is None or (step.unbuilt and step.by_hand):
         return NextKey((key("guide.done"),), _BY_HAND)
-    by_hand = step.by_hand or shown.changed
+    by_hand = shown.by_hand
     at = where(bench)
     here = _here(step, at, bench, key)
+    if here is not None and by_hand:
+        return NextKey((*here.keys, key("guide.done")), here.words if here.keys else _BY_HAND)
     if here is not None:
-        return NextKey((*here.keys, key("guide.done")), here.words) if by_hand else here
+        return here
     place, command = step.go.place, step.go.command
     keys: list[str] = []
     words = _object(step, bench)

@@ -10,17 +10,17 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Input
 
 from app.guided.playbook import blank
+from screens.ending import Dialog
 from screens.present.cells import Line, wrap
 from screens.present.look import Look
 from screens.widgets.line_view import LinesView
 from screens.widgets.plain_input import PlainInput
 
 
-class NoteScreen(ModalScreen[str | None]):
+class NoteScreen(Dialog[str | None]):
     """Dismissed with what was typed, or None. A line that shows nothing is not taken."""
 
     CSS_PATH = Path(__file__).with_name("note.tcss")
@@ -64,9 +64,9 @@ class NoteScreen(ModalScreen[str | None]):
     def _given(self, event: Input.Submitted) -> None:
         text = event.value.strip()
         if not blank(text):
-            self.dismiss(text)
+            self.finish(text)
         else:
             self._fill(missing=True)
 
     def action_no(self) -> None:
-        self.dismiss(None)
+        self.finish(None)

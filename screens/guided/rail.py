@@ -8,7 +8,7 @@ from rich.cells import cell_len
 from textual.app import App
 from textual.content import Content
 
-from screens.guided.follow import Follower
+from screens.command.naming import key_of
 from screens.guided.lines import rail, strip
 from screens.present.cells import Line, fit, fit_line
 from screens.widgets.edges import set_title
@@ -31,14 +31,13 @@ class GuideRail(LinesView):
 
     def show_run(self) -> None:
         """Show the run as it is now."""
-        follower, size = _follower(self.app), self.scrollable_content_region
-        shown = follower.shown
+        shown, size = _bench(self.app).follower.shown, self.scrollable_content_region
         if shown is None or not size.width:
             return
         title = f"Guided: {self.look.clean(shown.run.title, 60)}"
         room = size.width - 4  # Textual would cut it with an ellipsis of its own
         set_title(self, Content(fit(title, room, self.look) if cell_len(title) > room else title))
-        more = follower.key("guide.more")
+        more = key_of(_bench(self.app), "guide.more")
         self.show(rail(shown, size.width, size.height, self.look, more))
 
     def repaint_all(self) -> None:
@@ -55,24 +54,24 @@ class GuideStrip(LinesView):
     def show_run(self, *, railed: bool = False, page: bool = False) -> None:
         """``railed``: the rail is seen, so that the strip has nothing to add. ``page``: it stands over another
         screen, which needs the room; what the case offers is told on the workbench."""
-        lines = self._content_of(_follower(self.app), railed, page)
+        lines = self._content_of(_bench(self.app), railed, page)
         self.display = bool(lines)
         self.show(lines)
 
-    def _content_of(self, follower: Follower, railed: bool, page: bool) -> list[Line]:
+    def _content_of(self, bench: Workbench, railed: bool, page: bool) -> list[Line]:
         width, look = self.screen.size.width, self.look
-        shown, offer = follower.shown, follower.offer
+        shown, offer = bench.follower.shown, bench.follower.offer
         if shown is not None:
             rows = 3 if self.screen.size.height > (_LOW_PAGE if page else _LOW) else 1
-            return [] if railed else strip(shown, width, rows, look, follower.key("guide.more"))
+            return [] if railed else strip(shown, width, rows, look, key_of(bench, "guide.more"))
         if offer is None or page:
             return []
         title = look.clean(offer.playbook.title, 60)
-        back = follower.key("panes.back")
+        back = key_of(bench, "panes.back")
         head: Line = (
             (f" {look.shut} ", "live"),
             (f"{title}: ", "strong"),
-            (f" {follower.key('guide')} ", "next"),
+            (f" {key_of(bench, 'guide')} ", "next"),
             (" begins, ", ""),
             (back, "key"),
             (" looks around alone", ""),
@@ -81,5 +80,5 @@ class GuideStrip(LinesView):
         return [fit_line(head, width, look), fit_line(said, width, look)]
 
 
-def _follower(app: App[object]) -> Follower:
-    return cast("Workbench", app).follower
+def _bench(app: App[object]) -> Workbench:
+    return cast("Workbench", app)

@@ -33,22 +33,26 @@ def help_lines(registry: Registry, width: int, look: Look) -> list[Line]:
 
 def keymap_lines(registry: Registry, problems: Sequence[str], width: int, look: Look) -> list[Line]:
     """What the user's keymap changes, and each entry of it that was left out."""
+    out = problem_lines(problems, width, look)
+    for ident, keys in registry.changed.items():
+        command = registry.get(ident)
+        told = command.help if command is not None else "before a case is open"
+        out.append(((f"{look.plain(shown(keys)):<12} ", "key"), (f"{ident}  ", ""), (look.plain(told), "dim")))
+    for word, line in sorted(registry.aliases.items()):
+        out.append(((f":{look.clean(word, 40):<11} ", "key"), (f":{look.clean(line, 200)}", "")))
+    return out or [(("No keymap.toml changes anything: all keys are as shipped.", "dim"),)]
+
+
+def problem_lines(problems: Sequence[str], width: int, look: Look) -> list[Line]:
+    """Each entry of the user's keymap that was left out, and what to do; nothing where there is none."""
     out: list[Line] = []
     for text in problems:
         pieces = wrap(look.clean(text, 1000), max(20, width - 2))
         out += [((f"{look.warn if row == 0 else ' '} {piece}", "need"),) for row, piece in enumerate(pieces)]
     if problems:
-        out += [
-            ((f"{look.arrow} mend keymap.toml, then open the case again; the shipped keys stay meanwhile", ""),),
-            (),
-        ]
-    for command in registry.commands:
-        if command.id in registry.changed:
-            keys = look.plain(shown(registry.keys(command)))
-            out.append(((f"{keys:<12} ", "key"), (f"{command.id}  ", ""), (look.plain(command.help), "dim")))
-    for word, line in sorted(registry.aliases.items()):
-        out.append(((f":{look.clean(word, 40):<11} ", "key"), (f":{look.clean(line, 200)}", "")))
-    return out or [(("No keymap.toml changes anything: all keys are as shipped.", "dim"),)]
+        todo = f"{look.arrow} mend keymap.toml, then run jumpbag again; the shipped keys stay meanwhile"
+        out += [*(((piece, ""),) for piece in wrap(todo, max(20, width))), ()]
+    return out
 
 
 def _section(registry: Registry, name: str, title: str, look: Look, width: int) -> list[Line]:

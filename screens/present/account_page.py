@@ -7,6 +7,7 @@ from datetime import datetime
 
 from app.model import Account
 from app.model.view import Scan
+from screens.present.accounts import UNLISTED
 from screens.present.amounts import count
 from screens.present.cells import Line, wrap
 from screens.present.durations import hour_minute
@@ -55,18 +56,34 @@ def account_lines(
         out += fact("scans" if place == 0 else "", *_scan(one, now, look))
         if one.state == "failed":
             out += fact("", look.clean(one.error or "no reason was given", _CAP))
+            out += [line for text in _listed(one) for line in fact("", text)]
     if any(one.state == "failed" for one in scans):
         out.append(())
-        out += fact("so", "What is listed there was seen by an older scan, or not at all. No evidence is touched.")
+        out += fact("so", "What has changed there since then is not listed. No evidence is touched.")
         out += fact("next", "Mend the cause, then R among its resources (2) asks the cloud again.")
     return out
 
 
+def _listed(one: Scan) -> list[str]:
+    """What is listed of a region whose scan failed, besides what its line says."""
+    if one.region == UNLISTED:
+        return ["So no region was scanned: each shows what was there when it last was."]
+    if one.good and one.found:
+        return [f"That scan had seen {count(one.found)} before it failed: these are newer."]
+    if not one.good:
+        return ["No scan of it was ever complete: what is listed of it may be a part of what is there."]
+    return []
+
+
 def _scan(one: Scan, now: datetime, look: Look) -> tuple[str, str]:
-    where = "the list of regions" if one.region == "*" else look.clean(one.region, 40)
-    at = hour_minute(one.at, now)
+    where = "the list of regions" if one.region == UNLISTED else look.clean(one.region, 40)
+    at, good = hour_minute(one.at, now), hour_minute(one.good, now)
+    if one.state == "failed" and good:
+        later = f"the scan of {at}" if at else "a later scan"
+        return f"{look.failed} {where} shows what was there at {good} UTC; {later} failed:", "bad"
     if one.state == "failed":
         return f"{look.failed} {where} failed" + (f" {at} UTC" if at else ""), "bad"
     if one.state == "running":
-        return f"{look.wait} {where} is being read: {count(one.found)} so far", "wait"
+        rest = f", the rest is as of {good} UTC" if good else ""
+        return f"{look.wait} {where} is being read: {count(one.found)} so far{rest}", "wait"
     return f"{look.done} {where}: {count(one.found)} seen" + (f" {at} UTC" if at else ""), ""

@@ -21,6 +21,8 @@ from screens.present.reasons import brief, why
 
 _CAP = 2000
 _LEAST = 8  # cells of a reason
+UNLISTED = "*"
+"""The region of a scan that failed because the regions themselves could not be listed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,36 +39,56 @@ class Node:
 @dataclass(frozen=True, slots=True)
 class Progress:
     """How far the inventory of one account is: regions scanned, running and failed; why the first one that
-    failed did, and when the last of them did."""
+    failed did, and when the last of them did. ``good`` is the oldest time at which one of those that failed was
+    last scanned in full, "" where none of them ever was. Where the list of regions could not be read, no region
+    counts as scanned."""
 
     done: int = 0
     running: int = 0
     failed: int = 0
     error: str = ""
     failed_at: str = ""
+    good: str = ""
 
 
 def progress_of(scans: Sequence[Scan]) -> dict[AccountKey, Progress]:
     """Scans summed up per account."""
-    out: dict[AccountKey, Progress] = {}
+    of: dict[AccountKey, list[Scan]] = {}
     for scan in scans:
-        key = (scan.cloud, scan.account)
-        was = out.get(key, Progress())
-        out[key] = Progress(
-            done=was.done + (scan.state == "done"),
-            running=was.running + (scan.state == "running"),
-            failed=was.failed + (scan.state == "failed"),
-            error=was.error or (scan.error or "" if scan.state == "failed" else ""),
-            failed_at=max(was.failed_at, scan.at) if scan.state == "failed" else was.failed_at,
-        )
-    return out
+        of.setdefault((scan.cloud, scan.account), []).append(scan)
+    return {key: _progress(found) for key, found in of.items()}
 
 
-def scans_failed(scans: Sequence[Scan], scope: AccountKey | None, now: datetime) -> str:
-    """The same for the account ``scope``, or for the first of all accounts whose last scan failed."""
+def _progress(scans: Sequence[Scan]) -> Progress:
+    """The scans of one account, summed up."""
+    failed = [one for one in scans if one.state == "failed"]
+    unlisted = any(one.region == UNLISTED for one in failed)
+    return Progress(
+        done=0 if unlisted else sum(one.state == "done" for one in scans),
+        running=sum(one.state == "running" for one in scans),
+        failed=len(failed),
+        error=next((one.error for one in failed if one.error), ""),
+        failed_at=max((one.at for one in failed), default=""),
+        good=min((one.good for one in (scans if unlisted else failed) if one.good), default=""),
+    )
+
+
+def outdated(scans: Sequence[Scan], scope: AccountKey | None, now: datetime) -> tuple[str, str]:
+    """For the title of what an older scan has seen: ``last scan failed 17:18`` and ``as of 16:02``, "" for what is
+    not so or not known; of the account ``scope``, or of the first of all accounts whose last scan failed and of
+    what is oldest in any of them."""
     found = progress_of(scans)
-    seen = list(found.values()) if scope is None else [found.get(scope, Progress())]
-    return next((words for one in seen if (words := scan_failed(one, now))), "")
+    asked = list(found.values()) if scope is None else [found.get(scope, Progress())]
+    failed = next((words for one in asked if (words := scan_failed(one, now))), "")
+    oldest = min((one.good for one in asked if one.good), default="")
+    whole = all(one.failed and not one.done for one in asked)
+    return failed, as_of(oldest, whole, now)
+
+
+def as_of(good: str, whole: bool, now: datetime) -> str:
+    """``as of 16:02`` for what was last seen then; ``in part as of 16:02`` where that is not the whole of it."""
+    at = hour_minute(good, now)
+    return f"{'' if whole else 'in part '}as of {at}" if at else ""
 
 
 def scan_failed(scan: Progress, now: datetime) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,6 +9,7 @@ from typing import NamedTuple
 
 from rich.cells import cell_len
 
+from app.client.events import decode_body
 from app.model import ENDED, Acquisition, EvidenceItem, Lease
 from app.model.view import StepRow
 from screens.present.acquisitions import (
@@ -45,11 +45,13 @@ class Approval:
 
 def approval_of(body: str) -> Approval | None:
     """What a custody line ``plan.approve`` says; None where its body cannot be read."""
+    found = decode_body(body)
+    if found is None:
+        return None
     try:
-        found = json.loads(body)
         by = found.get("authority", {}).get("approved_by") or found.get("actor", {}).get("id") or ""
         return Approval(str(by), str(found.get("params", {}).get("reason") or ""))
-    except (ValueError, AttributeError):
+    except AttributeError:
         return None
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
 
@@ -70,12 +70,13 @@ def rows(
     now: datetime,
     width: int,
     look: Look,
+    key: Callable[[str], str],
     steps: Sequence[StepRow] = (),
     devices: Mapping[str, str] = MappingProxyType({}),
 ) -> tuple[Line, Line]:
     """Two lines: what and how far; then step, time and lease, or what went wrong and what to do about it.
 
-    ``devices`` are the names of disks in their instance, by their ids: ``/dev/xvdf``.
+    ``key`` gives that of a command; ``devices`` are the names of disks in their instance (``/dev/xvdf``), by ids.
     """
     state = acquisition_state(one, look)
     head: Line = ((f" {one.id} ", "strong"),)
@@ -88,7 +89,7 @@ def rows(
     shown = _progress(one, long, speed, look)
     first = (*head, *columns([(subject, room), ((state,), _STATE), (shown, done)], look), (" ", ""))
     return fit_line(first, width, look), fit_line(
-        ((indent, ""), *_second(one, leases, now, width, look, steps, devices)), width, look
+        ((indent, ""), *_second(one, leases, now, width, look, key, steps, devices)), width, look
     )
 
 
@@ -111,6 +112,7 @@ def _second(
     now: datetime,
     width: int,
     look: Look,
+    key: Callable[[str], str],
     steps: Sequence[StepRow],
     devices: Mapping[str, str],
 ) -> Line:
@@ -140,9 +142,11 @@ def _second(
             kept = ""
         return ((beside if kept else first, tone), (kept, "dim"), (f" {look.arrow} {todo}", ""))
     if one.state == "interrupted":
-        return ((f"stopped half-way {look.arrow} press r to go on where it was", "need"),)
+        resume = key("acquisitions.resume")
+        return ((f"stopped half-way {look.arrow} press {resume} to go on where it was", "need"),)
     if one.state == "failed":
-        return ((f"it failed without a reason given {look.arrow} press r to try the step again", "bad"),)
+        resume = key("acquisitions.resume")
+        return ((f"it failed without a reason given {look.arrow} press {resume} to try the step again", "bad"),)
     if one.state == "cancelled" and one.next:
         return ((why(look.clean(one.next, CAP), max(8, width - _INDENT), look), ""),)
     hint = _hint(one, steps, look)
@@ -154,7 +158,7 @@ def _second(
     step = f"{one.step_no}/{one.step_count} {look.clean(one.step)}" if one.step else ""
     tails: list[list[Span]] = []
     if one.state == "paused":
-        tails.append([(f" {look.dot} p goes on", "dim")])
+        tails.append([(f" {look.dot} {key('acquisitions.pause')} goes on", "dim")])
     elif one.state not in ENDED:
         if one.kind == "instance" and counts_bytes(one) and one.state == "running":
             tails.append([(f" {look.dot} {bytes_line(one, look)}", "")])

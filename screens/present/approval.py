@@ -21,7 +21,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from app.faults import Fault, Refused
 from app.model import Effect, Plan
 from screens.present.cells import Line
 from screens.present.look import Look
@@ -67,11 +66,6 @@ def button(word: str, armed: bool, key: str, count: int = 0) -> str:
 def read_only(key: str) -> str:
     """Why nothing can be approved now, and what to do."""
     return f"READ-ONLY: {key} opens a write window; then approve"
-
-
-def is_read_only(fault: Fault) -> bool:
-    """Whether a refusal says that there is no write window: nothing else is wrong with what was approved."""
-    return isinstance(fault, Refused) and "read-only" in fault.message
 
 
 def power_lines(armed: bool, key: str, look: Look) -> list[Line]:

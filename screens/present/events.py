@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from typing import Any
 
+from app.client.events import decode_body
 from app.model.view import EventRow
 from screens.present.cells import Line, columns, share, wrap
 from screens.present.durations import time_of_day
@@ -43,11 +44,8 @@ def event_line(row: EventRow, width: int, look: Look) -> Line:
 
 def event_page(line: int, body: str, width: int, look: Look, about: Sequence[Line] = ()) -> list[Line]:
     """The whole event, every member of it, one to a line. ``about`` stands between its summary and its members."""
-    try:
-        found: Any = json.loads(body)
-    except ValueError:
-        found = None
-    if not isinstance(found, dict):
+    found = decode_body(body)
+    if found is None:
         out: list[Line] = [((f"line {line} is no event: a fragment of an interrupted write", "need"),), (), *about]
         out.extend(((piece, ""),) for piece in wrap(look.clean(body, 20_000), width))
         return out

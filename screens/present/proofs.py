@@ -18,8 +18,8 @@ _LABEL = 12  # a SHA-256 beside it fits into the page of an 80-column terminal
 _MARKS = {"done": "done", "bad": "failed", "need": "warn", "wait": "wait", "dim": "none"}
 
 
-def proof_lines(proof: EventProof | None, width: int, look: Look) -> list[Line]:
-    """The proof of a line; None while it is being looked up."""
+def proof_lines(proof: EventProof | None, width: int, look: Look, verify: str) -> list[Line]:
+    """The proof of a line; None while it is being looked up. ``verify`` is how one has all of it verified."""
     out: list[Line] = []
 
     def fact(label: str, text: str, tone: str) -> None:
@@ -52,7 +52,7 @@ def proof_lines(proof: EventProof | None, width: int, look: Look) -> list[Line]:
         if proof.malformed:
             fact("form", f"it is not what an event may be: {look.clean(proof.malformed, 300)}", "bad")
         elif not proof.ruled:
-            fact("form", "what all the lines before it ask of it is not looked at here: v verifies", "dim")
+            fact("form", f"what all the lines before it ask of it is not looked at here, but by {verify}", "dim")
         before = "the record's origin" if proof.line == 1 else f"line {proof.line - 1:,}"
         if proof.linked:
             fact("chain", f"its prev is the hash of {before}", "done")
@@ -62,7 +62,7 @@ def proof_lines(proof: EventProof | None, width: int, look: Look) -> list[Line]:
         fact("", f"the prev of line {proof.line + 1:,} is not the hash of this line", "bad")
     elif proof.followed:
         fact("", f"the prev of line {proof.line + 1:,} is the hash of this line", "done")
-    _checkpoint(proof, fact, look)
+    _checkpoint(proof, fact, look, verify)
     if proof.differs is None:
         fact("screens", "the screens' copy has no such line yet", "need")
     elif proof.differs:
@@ -102,7 +102,7 @@ def _fragment(proof: EventProof, fact: _Fact, look: Look) -> None:
         fact("", "no event declares it an interrupted write: it was changed after it was written", "bad")
 
 
-def _checkpoint(proof: EventProof, fact: _Fact, look: Look) -> None:
+def _checkpoint(proof: EventProof, fact: _Fact, look: Look, verify: str) -> None:
     point = proof.checkpoint
     if point is None:
         fact("checkpoint", "none covers this line yet: the chain alone holds it", "dim")
@@ -111,7 +111,7 @@ def _checkpoint(proof: EventProof, fact: _Fact, look: Look) -> None:
     if point.event is None:
         where += " (no event names it)"
     if point.holds is None:
-        fact("checkpoint", f"{where} covers it; its root is not computed here: v verifies", "dim")
+        fact("checkpoint", f"{where} covers it; its root is computed by {verify}, not here", "dim")
     elif point.holds:
         fact("checkpoint", f"{where} covers it: signed, and its root is that of these lines", "done")
     else:

@@ -111,8 +111,7 @@ def resource_line(
 def short_state(resource: Resource, look: Look, *, marked: bool = False) -> Span:
     """``● eligible`` (or ``✓ marked``) with its key where that decides the route, or ``# not tagged``."""
     if not resource.eligible:
-        known = "tag" in (resource.reason or "tag").lower()
-        return f"{look.lock} {'not tagged' if known else 'locked'}", "lock"
+        return f"{look.lock} {'not tagged' if resource.untagged else 'locked'}", "lock"
     key = {"default": " KMS", "customer": " CMK"}.get(resource.attributes.get("kms", ""), "")
     return (f"{look.mark} marked{key}", "accent") if marked else (f"{look.live} eligible{key}", "done")
 

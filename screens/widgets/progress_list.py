@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 
 from app.model import Acquisition, Lease
@@ -24,7 +24,9 @@ class Progress:
         now: datetime,
         look: Look,
         devices: Mapping[str, str],
+        key: Callable[[str], str],
     ) -> None:
+        """``key`` gives that of a command."""
         self._rows = list(reversed(acquisitions))
         self._at = {one.id: place for place, one in enumerate(self._rows)}
         self._leases = leases
@@ -34,6 +36,7 @@ class Progress:
         self._now = now
         self._look = look
         self._devices = devices
+        self._key_of = key
 
     def __len__(self) -> int:
         return len(self._rows)
@@ -46,7 +49,8 @@ class Progress:
 
     def row(self, index: int, width: int) -> tuple[Line, ...]:
         one = self._rows[index]
-        return rows(one, self._leases, self._now, width, self._look, self._steps.get(one.id, ()), self._devices)
+        steps = self._steps.get(one.id, ())
+        return rows(one, self._leases, self._now, width, self._look, self._key_of, steps, self._devices)
 
     def get(self, key: str) -> Acquisition | None:
         """The acquisition of that id."""

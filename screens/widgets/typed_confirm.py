@@ -14,9 +14,9 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.events import Key, Resize
 from textual.message import Message
-from textual.screen import ModalScreen
 from textual.widgets import Button, Input
 
+from screens.ending import Dialog
 from screens.present.cells import Line, fit_line, wrap
 from screens.present.look import Look
 from screens.widgets.edges import set_subtitle
@@ -65,7 +65,7 @@ class Happens(LinesView):
         return max(0, self.line_count() - self.scroll_offset.y - height) if height else 0
 
 
-class TypedConfirm(ModalScreen[str | None]):
+class TypedConfirm(Dialog[str | None]):
     """Dismissed with the reason ("" if none was asked or given), or None: nothing is to happen.
 
     The focus starts on the button that does nothing. Where there is no word to type, the other button is one arrow
@@ -202,12 +202,12 @@ class TypedConfirm(ModalScreen[str | None]):
             if not self._is_it:
                 return
             reason = self.query_one("#reason", PlainInput).value.strip() if self._question.ask_reason else ""
-            self.dismiss(reason)
+            self.finish(reason)
         else:
-            self.dismiss(None)
+            self.finish(None)
 
     def action_no(self) -> None:
-        self.dismiss(None)
+        self.finish(None)
 
     def action_scroll(self, lines: int) -> None:
         self.query_one(Happens).scroll_lines(lines)

@@ -13,7 +13,17 @@ from app.model import Account, AccountKey
 from screens.command.catalogue import bindings
 from screens.page.screen import PageScreen
 from screens.present.account_page import account_lines
-from screens.present.accounts import FIELDS, Node, Progress, matches, node_line, progress_of, scan_failed, tree
+from screens.present.accounts import (
+    FIELDS,
+    Node,
+    Progress,
+    as_of,
+    matches,
+    node_line,
+    progress_of,
+    scan_failed,
+    tree,
+)
 from screens.present.amounts import count
 from screens.present.cells import Line
 from screens.present.look import Look
@@ -119,9 +129,10 @@ class AccountsPane(Pane):
         # What is looked for is shown, folded or not.
         nodes = tree(accounts, set() if wanted else self._folded)
         self._tree = Nodes(nodes, snapshot.inventory.accounts, progress, self.scope, self.look)
-        words = "no account seen yet: R asks" if self.bench.link.state == "attached" else "no account seen yet"
+        asks = f": {self._key('refresh')} asks" if self.bench.link.state == "attached" else ""
+        words = f"no account seen yet{asks}"
         if wanted:
-            words = "nothing matches; Esc clears the filter"
+            words = f"nothing matches; {self._key('panes.back')} clears the filter"
         self.rows.show(self._tree, empty=((f" {words}", "dim"),))
         total = count(len(snapshot.accounts)) if snapshot.accounts else ""
         self.name_title(f"{count(len(accounts))} of {total}" if wanted and total else total)
@@ -155,9 +166,10 @@ class AccountsPane(Pane):
         failed = scan_failed(scan, self.bench.clock.now())
         if failed:
             why = reason(brief(self.look.clean(scan.error or "no reason was given", 2000)), _CAUSE, self.look)
-            key, _ = self.bench.registry.hint("accounts.about")
-            more = f"; {key} on the account in pane 1 tells all" if key else ""
-            self.bench.say(f"{failed[:1].upper()}{failed[1:]}: {why}. What is listed may be old{more}.", "warning")
+            more = f"; {self._key('accounts.about')} on the account in pane 1 tells all"
+            old = as_of(scan.good, not scan.done, self.bench.clock.now())
+            listed = f"is {old}" if old else "may be old"
+            self.bench.say(f"{failed[:1].upper()}{failed[1:]}: {why}. What is listed {listed}{more}.", "warning")
 
     def named(self) -> Sequence[str]:
         node = self._tree.get(self.rows.current) if self._tree else None

@@ -21,9 +21,6 @@ from screens.workbench.pane import Pane
 if TYPE_CHECKING:
     from screens.root import Workbench
 
-_EMPTY = "nothing acquired yet: a on a disk or instance in pane 2 plans"
-_NO_MATCH = "nothing matches; Esc clears the filter"
-
 
 class AcquisitionsPane(Pane):
     """``p``, ``r`` and ``x`` act on the row under the cursor."""
@@ -46,7 +43,7 @@ class AcquisitionsPane(Pane):
         self._source: Progress | None = None
 
     def content(self) -> Iterable[Widget]:
-        yield ProgressList(look=self.look, empty=((f" {_EMPTY}", "dim"),))
+        yield ProgressList(look=self.look)
 
     @property
     def current(self) -> Acquisition | None:
@@ -72,8 +69,12 @@ class AcquisitionsPane(Pane):
         snapshot = self.bench.snapshot
         leases = {one.id: one for one in snapshot.leases}
         devices = self.bench.shelf.devices
-        self._source = Progress(self._shown(), leases, snapshot.steps, self.bench.clock.now(), self.look, devices)
-        self.rows.show(self._source, empty=((f" {_NO_MATCH if self.filter() else _EMPTY}", "dim"),))
+        now = self.bench.clock.now()
+        self._source = Progress(self._shown(), leases, snapshot.steps, now, self.look, devices, self._key)
+        words = f"nothing acquired yet: {self._key('resources.acquire')} on a disk or instance in pane 2 plans"
+        if self.filter():
+            words = f"nothing matches; {self._key('panes.back')} clears the filter"
+        self.rows.show(self._source, empty=((f" {words}", "dim"),))
 
     def _shown(self) -> Sequence[Acquisition]:
         """Those that the filter lets through."""
@@ -103,7 +104,7 @@ class AcquisitionsPane(Pane):
         if self.current is not None:
             what(self.bench, self.current)
         elif self.bench.snapshot.acquisitions:
-            back, _ = self.bench.registry.hint("panes.back")
+            back = self._key("panes.back")
             self.bench.say(f"No acquisition matches the filter of pane 3; {back} there clears it.", "warning")
         else:
             self.bench.say("There is no acquisition yet.", "warning")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from datetime import datetime
 from typing import ClassVar, cast
 
 from textual.binding import BindingType
@@ -14,6 +15,7 @@ from textual.widget import Widget
 from app.client.events import FIELDS, since
 from app.client.filtering import Filter
 from screens.command.catalogue import bindings
+from screens.custody.verifying import Verifying
 from screens.present.amounts import count, plural
 from screens.widgets.row_list import RowList
 from screens.widgets.tail_list import TailList
@@ -40,6 +42,7 @@ class CustodyPane(Pane):
 
     def __init__(self) -> None:
         super().__init__("custody")
+        self.verifying = Verifying()
         self._all: EventPages | None = None
         self._some: EventPages | None = None
         self._filter = Filter()  # what _some was made with
@@ -47,6 +50,8 @@ class CustodyPane(Pane):
         self._sought: Filter | None = None  # the filter that is being looked for now
         self._held_at: int | None = None  # lines there were when it began to hold still
         self._asked: set[tuple[int, int]] = set()
+        self._made = 0  # the read model that the pages are of
+        self._meant_at: tuple[str, datetime] | None = None  # the filter's text, and when it became that
 
     def content(self) -> Iterable[Widget]:
         yield TailList(look=self.look, empty=((" nothing recorded yet", "dim"),))
@@ -57,12 +62,15 @@ class CustodyPane(Pane):
         return cast("TailList", self.rows)
 
     def filter(self) -> Filter:
-        """As typed, with the time that ``since=`` means."""
+        """As typed, with the time that ``since=`` means: what it meant when it was typed, or the list would jump
+        by a day whenever it is that time again."""
+        if self._meant_at is None or self._meant_at[0] != self.text:
+            self._meant_at = (self.text, self.bench.clock.now())
         found = super().filter()
         terms = []
         for term in found.terms:
             if term.kind == "field" and term.name == "since":
-                stamp = since(term.value or "", self.bench.clock.now())
+                stamp = since(term.value or "", self._meant_at[1])
                 if stamp is None:
                     wrong = "since= takes 13:00, 2026-11-23 or 2026-11-23T13:00 (UTC)"
                     found = replace(found, problem=found.problem or wrong)
@@ -72,8 +80,9 @@ class CustodyPane(Pane):
         return replace(found, terms=tuple(terms), inverted=found.inverted and bool(terms))
 
     def case_changed(self) -> None:
-        if self._all is None:
-            self._all = EventPages(self._ask, self.look)
+        if self._all is None or self.bench.snapshot.made != self._made:  # nothing of an earlier file is shown
+            self._made = self.bench.snapshot.made
+            self._all, self._some = EventPages(self._ask, self.look), None
         lines = self.bench.snapshot.event_lines
         self._all.grow(lines)
         wanted = self.filter()
@@ -113,12 +122,20 @@ class CustodyPane(Pane):
         self.name_title(
             self._stands(rows),
             f"{count(shown)} of {count(total)}" if some else plural(facts.events, "event") if facts.events else "",
+            self._other_day(),
             plural(fragments, "fragment") if fragments > 0 else "",
             checkpointed,
             anchors,
             least=(checkpointed, anchors),
         )
         self.name_keys()
+
+    def _other_day(self) -> str:
+        """``since 2026-11-22 13:00``: the day of a time that was typed without one, where it is not today."""
+        today = self.bench.clock.now().strftime("%Y-%m-%d")
+        meant = [term.value or "" for term in self.filter().terms if term.name == "since"]
+        other = [stamp for stamp in meant if stamp[:10] != today and stamp[:10] not in self.text]
+        return f"since {max(other)[:16].replace('T', ' ')}" if other else ""
 
     def _stands(self, rows: TailList) -> str:
         """Whether it follows; a list that holds still is never mistaken for a quiet log."""
@@ -152,15 +169,18 @@ class CustodyPane(Pane):
     async def _find(self, wanted: Filter) -> None:
         try:
             while True:
-                upto = self.bench.snapshot.event_lines
+                made, upto = self._made, self.bench.snapshot.event_lines
                 again = wanted != self._filter or self._some is None or upto < self._searched
                 after = 0 if again else self._searched
                 found = await self.bench.reader.matching(wanted, after, upto)
                 if found is None or wanted != self.filter():
                     return  # the next change of the case looks again
+                if made != self._made:
+                    continue
                 if again:
                     self._some = EventPages(self._ask, self.look, array("q"))
-                assert self._some is not None
+                elif self._some is None:  # the filter was taken away and typed again meanwhile
+                    continue
                 self._some.add(found)
                 self._filter, self._searched = wanted, upto
                 self._show(self._some)

@@ -65,7 +65,7 @@ class EventPages:
         return range(page * PAGE + 1, min((page + 1) * PAGE, self._total) + 1)
 
     def grow(self, total: int) -> None:
-        """All lines: there are ``total`` now; fewer than before means that the read model was rebuilt."""
+        """All lines: there are ``total`` now; fewer than before means that the agent writes them anew."""
         if total < self._total:
             self._pages.clear()
         self._total = total

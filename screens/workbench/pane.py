@@ -14,6 +14,7 @@ from textual.widget import Widget
 from textual.widgets import Input
 
 from app.client.filtering import Filter, parse
+from screens.command.naming import key_of
 from screens.present.cells import fit
 from screens.present.look import Look
 from screens.widgets.edges import set_subtitle, set_title
@@ -79,6 +80,9 @@ class Pane(Vertical):
         """A second passed."""
 
     # Title and keys
+
+    def _key(self, ident: str) -> str:
+        return key_of(self.bench, ident)
 
     def name_title(self, *parts: str, least: Sequence[str] = ()) -> None:
         """``2 Resources · /web · payments-prod · 7 of 214``; every part already harmless. The filter gets the room
@@ -179,7 +183,8 @@ class Pane(Vertical):
     def invert_filter(self) -> None:
         """Show the other rows."""
         if not self.text.strip():
-            self.bench.say("! turns a filter round: type one first, after /", "warning")
+            turns, asks = self._key("filter.invert"), self._key("filter")
+            self.bench.say(f"{turns} turns a filter round: type one first, after {asks}", "warning")
             return
         self.inverted = not self.inverted
         self.case_changed()

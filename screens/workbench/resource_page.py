@@ -16,13 +16,14 @@ from screens.present.ids import target
 
 _ACQUIRED = {"volume": "disk", "instance": "instance"}
 _ACQUIRE = DEFAULT.get("resources.acquire")
-_BINDINGS = [Binding(_ACQUIRE.keys, _ACQUIRE.action, show=False, id=_ACQUIRE.id)] if _ACQUIRE else []
+assert _ACQUIRE is not None
+_BINDING = Binding(_ACQUIRE.keys, _ACQUIRE.action, show=False, id=_ACQUIRE.id)
 
 
 class ResourceScreen(PageScreen):
     """``disks`` are those of an instance. The key that plans an acquisition plans that of this resource."""
 
-    BINDINGS: ClassVar[list[BindingType]] = [*_BINDINGS]
+    BINDINGS: ClassVar[list[BindingType]] = [_BINDING]
 
     def __init__(self, resource: Resource, disks: Sequence[Resource], title: str) -> None:
         super().__init__(title, self._lines)
@@ -46,7 +47,7 @@ class ResourceScreen(PageScreen):
             bench.say(present.locked(one, key, look), "warning")
             return
         # The plan takes the place of this page: what it starts is seen on the workbench.
-        self.dismiss()
+        self.finish()
         bench.call_after_refresh(
             bench.plan, kind, target(one.cloud, one.account, one.id), present.title_of(one, look)
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import ClassVar
 
+from textual import work
 from textual.binding import BindingType
 from textual.message import Message
 from textual.widget import Widget
@@ -15,7 +16,7 @@ from app.model import AccountKey, Resource
 from screens.command.catalogue import bindings
 from screens.plan.targets import BatchTarget, batch_targets, parse_target
 from screens.present import resources as present
-from screens.present.accounts import scans_failed
+from screens.present.accounts import outdated
 from screens.present.amounts import count, plural
 from screens.present.ids import target
 from screens.widgets.line_view import LinesView
@@ -24,6 +25,7 @@ from screens.workbench.pane import Pane
 from screens.workbench.resource_rows import ResourceRows
 
 _ACQUIRED = {"volume": "disk", "instance": "instance"}
+_UNREAD = "What was asked for is gone, or cannot be read now: press the key again."
 
 
 class ResourcesPane(Pane):
@@ -37,7 +39,7 @@ class ResourcesPane(Pane):
     commands = ("resources.mark", "resources.acquire", "filter", "resources.eligible")
     opens = "detail"
     fields, flags, tags = FIELDS, FLAGS, True
-    asks = "words, tag=K:V, kind= account= region= state= name= size>8G eligible marked"
+    asks = "words, tag=K:V, kind= account= region= state= name= size>8G eligible untagged locked marked"
     BINDINGS: ClassVar[list[BindingType]] = bindings("resources")
 
     class Acquire(Message):
@@ -113,7 +115,7 @@ class ResourcesPane(Pane):
         wanted = (facts.file, facts.revision, self.bench.shelf.names, asked, by_marks and frozenset(self.marks))
         if wanted != self._wanted:
             self._wanted = wanted
-            self.run_worker(self._select(wanted, asked, self.asked()), exclusive=True, group="select")
+            self._select(wanted, asked, self.asked())
         self._retitle()
 
     def filter_by(self, scope: AccountKey | None, scope_name: str) -> None:
@@ -134,6 +136,7 @@ class ResourcesPane(Pane):
     def on_resize(self) -> None:
         self.call_after_refresh(self._retitle)
 
+    @work(exclusive=True, group="select")
     async def _select(self, wanted: object, asked: object, query: Query) -> None:
         reader = self.bench.reader
         selection = await reader.select(query)
@@ -155,11 +158,11 @@ class ResourcesPane(Pane):
         source.put(pages, found)
         self._source, self._answered = source, asked
         if self.text or self.eligible_only:
-            words = "nothing matches; Esc clears the filter"
+            words = f"nothing matches; {self._key('panes.back')} clears the filter"
         elif self.scope is not None:
-            words = "nothing seen here yet; R asks the cloud"
+            words = f"nothing seen here yet; {self._key('refresh')} asks the cloud"
         else:
-            words = "nothing seen yet; Enter on an account asks the cloud"
+            words = f"nothing seen yet; {self._key('list.open')} on an account asks the cloud"
         self.rows.show(source, empty=((f" {words}", "dim"),), home=first)
         if stays is None and len(source):
             self.rows.go_to(source.key(first))
@@ -202,9 +205,9 @@ class ResourcesPane(Pane):
         way = self.look.down if self.descending else self.look.up
         only = "eligible only" if self.eligible_only else ""
         order = "" if self.sort == READING or getattr(widths, self.sort) else f"by {self.sort} {way}"
-        stale = scans_failed(self.bench.snapshot.scans, self.scope, self.bench.clock.now())
-        parts = (self._marked_words(), self.scope_name, only, numbers, stale, order)
-        self.name_title(*parts, least=(order, self.scope_name))
+        failed, seen = outdated(self.bench.snapshot.scans, self.scope, self.bench.clock.now())
+        parts = (self._marked_words(), self.scope_name, only, numbers, failed, seen, order)
+        self.name_title(*parts, least=(order, self.scope_name, seen))
         self.name_keys()
         if view.inner:
             view.show([present.header(widths, self.look, self.sort, self.descending)])
@@ -241,7 +244,7 @@ class ResourcesPane(Pane):
         self._with_current(self._mark)
 
     def _mark(self, row: int, one: Resource) -> None:
-        key, _ = self.bench.registry.hint("resources.mark")
+        key = self._key("resources.mark")
         why = self._outside(row, one) or present.locked(one, key, self.look)
         if why and row not in self.marks:
             self.bench.say(why, "warning")
@@ -275,7 +278,9 @@ class ResourcesPane(Pane):
 
     def action_reverse(self) -> None:
         if self.sort == READING:
-            self.bench.say("The reading order has one way: o sorts by a column, O turns that round.", "warning")
+            sort, turn = self._key("resources.sort"), self._key("resources.reverse")
+            said = f"The reading order has one way: {sort} sorts by a column, {turn} turns that round."
+            self.bench.say(said, "warning")
         else:
             self._sort_by(self.sort, descending=not self.descending)
 
@@ -321,8 +326,7 @@ class ResourcesPane(Pane):
         if place is None or selection.matches(place):
             return ""
         why = "it holds a disk that matches" if one.kind == "instance" else "its instance matches"
-        back, _ = self.bench.registry.hint("panes.back")
-        title = present.title_of(one, self.look)
+        title, back = present.title_of(one, self.look), self._key("panes.back")
         return f"{title} is outside the filter, and shown because {why}. {back} clears the filter."
 
     def take_acquire(self, text: str) -> None:
@@ -334,6 +338,8 @@ class ResourcesPane(Pane):
         targets = batch_targets(resources, held, self.look)
         if targets:
             self.post_message(self.AcquireBatch(targets))
+        elif not resources:
+            self.bench.say(_UNREAD, "warning")
 
     async def _acquire_named(self, text: str) -> None:
         kind, name, account = parse_target(text)
@@ -342,7 +348,8 @@ class ResourcesPane(Pane):
         found = [one for one in found if one.kind in _ACQUIRED] or found
         if not found:
             what = _ACQUIRED.get(kind or "", "disk or instance")
-            self.bench.say(f"No {what} {shown} in the inventory: R asks the clouds again.", "warning")
+            asks = self._key("refresh")
+            self.bench.say(f"No {what} {shown} in the inventory: {asks} asks the clouds again.", "warning")
         elif len(found) > 1:
             self.bench.say(f"{shown} is the name of {len(found)} resources: give an id.", "warning")
         else:
@@ -351,8 +358,7 @@ class ResourcesPane(Pane):
     def _plan(self, one: Resource) -> None:
         kind = _ACQUIRED.get(one.kind)
         if kind is None:
-            key, _ = self.bench.registry.hint("resources.acquire")
-            self.bench.say(present.locked(one, key, self.look), "warning")
+            self.bench.say(present.locked(one, self._key("resources.acquire"), self.look), "warning")
             return
         named = target(one.cloud, one.account, one.id)
         self.post_message(self.Acquire(kind, named, present.title_of(one, self.look)))
@@ -367,6 +373,8 @@ class ResourcesPane(Pane):
             one = resources[0]
             disks = next((group.disks for group in held if group.instance == one), ())
             self.post_message(self.Opened(one, disks))
+        else:
+            self.bench.say(_UNREAD, "warning")
 
     def _with_current(self, then: Callable[[int, Resource], None]) -> None:
         """Do something with the row under the cursor and its resource: at once, if it has been read."""
@@ -387,3 +395,5 @@ class ResourcesPane(Pane):
         one = (await self.bench.reader.rows([row])).get(row)
         if one is not None:
             then(row, one)
+        else:
+            self.bench.say(_UNREAD, "warning")

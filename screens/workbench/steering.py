@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from app.model import ENDED, Acquisition, EvidenceItem
 from app.model.view import StepRow
+from screens.command.naming import key_of
 from screens.present.acquisitions import done_percent, ids, target_of
 from screens.present.look import Look
 from screens.present.states import owes, undoing
@@ -36,7 +37,7 @@ def pause(bench: Workbench, one: Acquisition) -> None:
     if one.state == "paused":
         _order(bench, "resume", one)
     elif one.state in _GOES_ON:
-        bench.say(f"{one.id} does not run: r goes on with it.", "warning")
+        bench.say(f"{one.id} does not run: {key_of(bench, 'acquisitions.resume')} goes on with it.", "warning")
     elif one.state in ENDED:
         bench.say(f"{one.id} has ended.", "warning")
     else:

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.faults import CredentialNeeded, Gone, Refused, Untrusted, Usage
+from app.faults import CredentialNeeded, Gone, Refused, Untagged, Untrusted, Usage
 from app.text import visible
 from providers.aws import readings
 from providers.aws.eligibility import judge
@@ -171,7 +171,7 @@ async def test_a_lock_comes_once_what_stays_is_complete_and_says_what_it_means(p
 
 async def test_untagged_is_refused_with_the_reason(plans: Table) -> None:
     plans.aws.volumes[0].tags = {"Forensics": "Disabled"}
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(Untagged) as caught:
         await plans.plan()
     assert caught.value.exit == 3
     assert '"Disabled", not "Enabled"' in caught.value.message
@@ -180,7 +180,7 @@ async def test_untagged_is_refused_with_the_reason(plans: Table) -> None:
 
 async def test_the_instance_tag_does_not_make_its_volume_eligible(plans: Table) -> None:
     plans.aws.volumes[0].tags = {}
-    with pytest.raises(Refused):
+    with pytest.raises(Untagged):
         await plans.plan()
 
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from app.credentials.policy import POLICY_LIMIT
-from app.faults import Gone, Refused
+from app.faults import Gone, Refused, Untagged
 from app.model import Plan
 from tests.aws.conftest import ACCOUNT, Desk
 from tests.aws.planned import FORENSICS, INSTANCE, FakeKey, FakeVolume, Planned, Table, allow, arn, own_keys, root
@@ -174,8 +174,8 @@ async def test_untagged_volumes_are_left_out_by_name(plans: Table) -> None:
 @pytest.mark.parametrize(
     ("change", "kind", "words"),
     [
-        (lambda aws: [v.tags.clear() for v in aws.volumes], Refused, "none of the volumes"),
-        (lambda aws: aws.instance_tags.pop("Forensics"), Refused, "not tagged for forensics"),
+        (lambda aws: [v.tags.clear() for v in aws.volumes], Untagged, "none of the volumes"),
+        (lambda aws: aws.instance_tags.pop("Forensics"), Untagged, "not tagged for forensics"),
         (lambda aws: aws.volumes.clear(), Refused, "no EBS volume"),
         (lambda aws: setattr(aws, "state", "terminated"), Gone, "any more"),
     ],

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from app.credentials.policy import POLICY_LIMIT
-from app.faults import Refused, Untrusted
+from app.faults import RouteRefused, Untrusted
 from app.model import Plan
 from tests.aws.conftest import ACCOUNT, Desk
 from tests.aws.planned import (
@@ -176,7 +176,7 @@ async def test_what_is_impossible_is_refused_with_the_fix(
 ) -> None:
     plans.aws.volumes[0].key = KEYS[kms]
     apply(plans, change)
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(RouteRefused) as caught:
         await plans.plan(route)
     fault = caught.value
     assert words in fault.message
@@ -230,7 +230,7 @@ async def test_preserve_stays_where_the_forensics_account_cannot_be_entered(plan
 
     made = await plans.provider.planner.plan(ask("preserve"), observe)
     assert "roll the role out there" in made.why
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(RouteRefused) as caught:
         await plans.provider.planner.plan(ask("copy"), observe)
     assert caught.value.next == "roll the role out there"
 
@@ -282,7 +282,7 @@ async def test_a_grant_lets_the_role_decrypt(plans: Table) -> None:
     key(plans, 3).grants = [{"GranteePrincipal": role(ACCOUNT), "Operations": ["Decrypt", "DescribeKey"]}]
     assert (await plans.plan("direct")).route == "direct"
     key(plans, 3).grants[0]["Constraints"] = {"EncryptionContextEquals": {"a": "b"}}
-    with pytest.raises(Refused):
+    with pytest.raises(RouteRefused):
         await plans.plan("direct")
 
 
@@ -311,7 +311,7 @@ async def test_a_copy_may_go_to_another_region_under_the_key_there(
     aws = Planned(volumes=[FakeVolume(key=KEYS["customer"])], keys=list(own_keys().values()))
     script.always = aws.answer
     plans = Table(provider, aws, script)
-    with pytest.raises(Refused, match="account 111111111111, us-east-2"):
+    with pytest.raises(RouteRefused, match="account 111111111111, us-east-2"):
         await plans.plan("copy")
     there = arn(6, FORENSICS, "us-east-2")
     aws.keys.append(FakeKey(there, [root(FORENSICS)], alias="alias/jumpbag-evidence"))

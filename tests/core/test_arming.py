@@ -9,7 +9,7 @@ import pytest
 
 from app.agent.arming import WriteWindow
 from app.clock import stamp
-from app.faults import AgentGone, Refused, StorageFull
+from app.faults import AgentGone, ReadOnly, StorageFull
 from tests.core.clocks import HandClock
 
 HERE, THERE = object(), object()
@@ -49,7 +49,7 @@ class Desk:
     def read_only(self) -> bool:
         try:
             self.window.require()
-        except Refused as refused:
+        except ReadOnly as refused:
             assert refused.message == "the case is read-only" and ":arm" in refused.next
             return True
         return False
@@ -191,12 +191,12 @@ def test_one_plan_alone_is_over_also_when_it_could_not_be_started(desk: Desk) ->
 
 async def test_consent_is_asked_when_it_is_used(desk: Desk) -> None:
     with desk.window.consent(False, "ex-07", "") as consent:
-        with pytest.raises(Refused, match="read-only"):
+        with pytest.raises(ReadOnly, match="read-only"):
             consent("disk vol-1")
         desk.window.open(HERE, "ex-07", 1, "")
         consent("disk vol-1")
         await desk.clock.advance(60.0)
-        with pytest.raises(Refused, match="read-only"):
+        with pytest.raises(ReadOnly, match="read-only"):
             consent("disk vol-2")
     assert [op for op, _, _ in desk.book.facts] == ["session.arm", "session.disarm"]
 

@@ -16,6 +16,7 @@ from app.case.readmodel import ReadModel
 from app.client import events
 from app.client.feed import Feed
 from app.client.filtering import parse
+from app.custody import line
 
 NOW = datetime(2026, 11, 23, 14, 3, 21, tzinfo=UTC)
 
@@ -147,3 +148,44 @@ def test_a_damaged_file_answers_nothing(tmp_path: Path) -> None:
     feed = Feed(tmp_path / "case.sqlite")
     assert feed.events(1, 5) == [] and feed.event_body(1) is None and feed.events_of("A-0001") == []
     assert feed.ask(lambda db: events.whole(db, 1), None) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 100_000,
+        '{"a":' * 100_000,
+        '{"a":[' * 300 + "1" + "]}" * 300,  # it could be decoded, and not be walked through
+        "[]",
+        "{torn",
+        '{"a": ' + "9" * 5000 + "}",
+        b"\xff{}",
+        "",
+    ],
+    ids=["list", "object", "deep", "no object", "torn", "number", "bytes", "nothing"],
+)
+def test_what_is_no_body_reads_as_none(text: str | bytes) -> None:
+    assert events.decode_body(text) is None
+
+
+def test_a_body_as_deep_as_the_log_takes_one_is_read() -> None:
+    deepest: Any = [1]
+    for _ in range(99):
+        deepest = {"a": deepest}
+    line.canonical(deepest)
+    text = json.dumps(deepest)
+    assert events.decode_body(text) == deepest == events.decode_body(text.encode())
+    with pytest.raises(line.NotCanonical):
+        line.canonical({"a": deepest})
+
+
+def test_the_lines_of_an_item_are_found_by_its_column(told: Told) -> None:
+    for number in (1, 2, 1, 11):
+        told.line(acq="A-0001", item=f"E-{number:04d}")
+    told.line(acq="A-0001")
+    told.line(item="E-0001")
+    found = told.feed.ask(lambda db: [row.line for row in events.of_item(db, "E-0001")], list[int]())
+    assert found == [1, 3, 6]
+    plan = "EXPLAIN QUERY PLAN SELECT line FROM event WHERE item = 'E-0001' ORDER BY line"
+    steps = told.feed.ask(lambda db: str(db.execute(plan).fetchall()), "")
+    assert "event_item" in steps  # and not by a look at every line

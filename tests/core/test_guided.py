@@ -23,6 +23,7 @@ from app.guided.load import LARGEST, STEPS, check, load, sources
 from app.guided.playbook import CAPABILITIES, Playbook
 from app.locations import Locations
 from app.model import Account, Acquisition, EvidenceItem
+from app.model.numbering import number
 from app.model.view import (
     AgentFacts,
     CaseSnapshot,
@@ -453,3 +454,49 @@ def test_the_terminal_was_left_after_the_step_became_the_present_one() -> None:
     assert not holds("terminal_left_and_back", run=run, began=NOW + timedelta(seconds=10))
     assert holds("terminal_left_and_back", run=run, began=NOW + timedelta(seconds=11))
     assert not holds("by_hand", run=run)
+
+
+def all_of_it(at: float) -> dict[str, Any]:
+    """A case in which every condition but ``disarmed`` and ``by_hand`` holds; acts were seen at that second."""
+    seen = {"kind": "disk", "target": "aws:2:vol-1", "eligible": True, "route": "preserve"}
+    made = acquisition("A-0001", kind="disk", target="vol-1", route="preserve", state="done")
+    return {
+        "accounts": (Account(cloud="aws", id="2" * 12, name="a", reachable=True),),
+        "scans": (Scan(cloud="aws", account="2", region="r", state="done", found=1, error=None, at=""),),
+        "inventory": InventoryFacts(total=1, eligible=1),
+        "agent": AgentFacts(armed_until="2026-11-23T14:15:00Z"),
+        "acquisitions": (made,),
+        "items": (item("E-0001", "A-0001"),),
+        "checks": (EvidenceCheck(item="E-0001", state="ok", ended=stamp(NOW + timedelta(seconds=at))),),
+        "sights": [sight(what, at, **seen) for what in ("resource", "plan", "refused", "verified", "tampered")],
+        "began": NOW + timedelta(seconds=at + 1),
+    }
+
+
+def test_what_an_examiner_takes_back_is_not_done_by_what_was_so_before() -> None:
+    reopened = msgspec.structs.replace(
+        run_of("done", "todo"), steps=(GuideStep(id="s1", state="todo", by="ex-07", at=seconds(30.5)),)
+    )
+    first = msgspec.structs.replace(reopened, steps=(GuideStep(id="s1"),))
+    for name, rule in RULES.items():
+        case = all_of_it(29) if name != "disarmed" else {}
+        assert holds(name, run=first, **case) is (name != "by_hand"), name
+        assert not holds(name, run=reopened, **case), name
+        assert holds(name, run=reopened, **(all_of_it(31) if case else {})) is rule.anew, name
+    view = View(CaseSnapshot(), Seen(NOW, tuple(all_of_it(29)["sights"])), reopened)
+    assert opened(parse("resource_opened"), view) == ""
+
+
+def test_what_stays_so_closes_no_step_twice() -> None:
+    """Conditions on a state never come back by themselves; those on an act do, and are never a precondition."""
+    again = {name for name, rule in RULES.items() if rule.anew}
+    assert again == {
+        *("resource_opened", "plan_opened", "refused_untagged", "verified", "tampering_seen"),
+        *("evidence_checked", "terminal_left_and_back"),
+    }
+    assert not any(RULES[name].state for name in again)
+
+
+@pytest.mark.parametrize(("ident", "wanted"), [("A-0012", 12), ("G-3", 3), ("", 0), ("A-", 0), ("A-1x", 0)])
+def test_ids_count(ident: str, wanted: int) -> None:
+    assert number(ident) == wanted

@@ -220,10 +220,10 @@ async def test_what_the_record_contradicts_is_not_done(office: Office) -> None:
         with pytest.raises(Refused, match=f"step {step} is not done"):
             office.done(run, step)
         office.guides.step(run, step, "by_hand", "x", ANN)
-    office.guides.judge.verified(BOB)
+    office.guides.judge.verified(BOB, office.clock.now())
     with pytest.raises(Refused, match="record and all evidence were verified"):
         office.done(run, "s5")
-    office.guides.judge.verified(ANN)
+    office.guides.judge.verified(ANN, office.clock.now())
     office.done(run, "s5")
     summaries = [fact["summary"] for fact in office.facts("playbook.step")]
     assert summaries[0] == "G-0001, step 1 of 6 (s0): done, as this record shows."
@@ -232,11 +232,32 @@ async def test_what_the_record_contradicts_is_not_done(office: Office) -> None:
 
 async def test_a_verification_before_the_step_does_not_count(office: Office) -> None:
     run = await office.follow("by_hand", "verified")
-    office.guides.judge.verified(ANN)
+    office.guides.judge.verified(ANN, office.clock.now())
     await office.clock.advance(1.0)
     office.guides.step(run, "s0", "by_hand", "x", ANN)
     with pytest.raises(Refused, match="step s1 is not done"):
         office.done(run, "s1")
+
+
+async def test_a_step_that_is_to_do_again_is_not_done_by_what_was_so_before(office: Office) -> None:
+    run = await office.follow("disarmed", "verified")
+    office.done(run, "s0")
+    office.guides.judge.verified(ANN, office.clock.now())
+    office.done(run, "s1")
+    for step in ("s1", "s0"):
+        await office.clock.advance(1.0)
+        office.guides.step(run, step, "todo", "", ANN)
+    office.again()
+    assert [step.reopened for step in office.run().steps] == [True, True]
+    with pytest.raises(Refused, match="step s0 is to do again, says ann-1") as refused:
+        office.done(run, "s0")
+    assert refused.value.next == "record by hand what was done"
+    office.guides.step(run, "s0", "by_hand", "seen once more", ANN)
+    with pytest.raises(Refused, match="step s1 is not done"):
+        office.done(run, "s1")
+    office.guides.judge.verified(ANN, office.clock.now())
+    office.done(run, "s1")
+    assert [step.state for step in office.run().steps] == ["by_hand", "done"]
 
 
 async def test_a_second_terminal_is_not_left_and_back(office: Office) -> None:

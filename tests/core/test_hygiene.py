@@ -23,6 +23,17 @@ def test_the_user_interface_loads_no_sdk_and_no_engine() -> None:
     assert not {name for name in modules if name.startswith(("app.agent", "app.acquisition", "app.transfer"))}
 
 
+def test_info_loads_no_textual() -> None:
+    code = (
+        "import contextlib, io, sys, jumpbag\nsys.argv = ['jumpbag', 'info']\n"
+        "with contextlib.redirect_stdout(io.StringIO()) as told:\n    assert jumpbag.main() == 0\n"
+        "assert 'keymap' in told.getvalue()"
+    )
+    modules = loaded(code)
+    assert "screens.command.keymap" in modules  # it is judged as the screens judge it
+    assert not {name.partition(".")[0] for name in modules} & {"textual", "rich", *HEAVY}
+
+
 def test_the_agent_loads_no_textual() -> None:
     modules = loaded("import app.agent.__main__, app.agent.case_agent, app.agent.methods, app.acquisition.engine")
     assert "dbos" in modules

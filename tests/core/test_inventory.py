@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import msgspec
 from hypothesis import given, settings
@@ -15,13 +16,14 @@ from hypothesis import strategies as st
 from app.case.readmodel import ReadModel
 from app.client.feed import Feed
 from app.client.filtering import Filter, Term, parse
-from app.client.inventory import AMOUNTS, FIELDS, FLAGS, SORTS, Inventory, Query, Selection
+from app.client.inventory import AMOUNTS, FIELDS, FLAGS, Inventory, Query, Selection
 from app.model import Account, AccountKey, Attachment, Resource
 
 NAMES = {("aws", "1"): "Payments-Prod", ("aws", "12"): "", ("gcp", "1"): "shop"}
 TEXT = st.text(alphabet="abW%_\\\x1f\x1d\x1e=é:1 ", max_size=4)
+STATES = ("locked", "untagged")
 WORDS = st.sampled_from(
-    ["a", "ab", "W", "%", "_", "\\", "pay", "prod", "disk", "volume", "r1", "locked", "é", "x=a", "/d1"]
+    [*STATES, "a", "ab", "W", "%", "_", "\\", "pay", "prod", "disk", "volume", "r1", "é", "x=a", "/d1"]
 )
 
 
@@ -49,7 +51,7 @@ def inventories(draw: st.DrawFn) -> list[Resource]:
             reason=draw(st.sampled_from([None, "not tagged", "elsewhere"])),
             size_bytes=draw(st.sampled_from([None, 0, 1 << 30, 8 << 30, 1 << 40])),
             attached_to=held,
-            attributes=draw(st.sampled_from([{}, {"state": "Running"}])),
+            attributes=draw(st.sampled_from([{}, {"state": "Running"}, {"state": "untagged eligible"}])),
         )
         found[key(one)] = one
     return list(found.values())
@@ -69,6 +71,7 @@ FILTERS = st.builds(
     st.lists(TERMS, max_size=3),
     st.booleans(),
 )
+COLUMNS = ("name", "kind", "size", "id", "account", "region", "state")
 SCOPES = st.none() | st.sampled_from(sorted(NAMES))
 
 
@@ -117,7 +120,7 @@ def names(one: Resource) -> list[str]:
 
 
 def state(one: Resource) -> str:
-    locked = "locked not tagged" if "tag" in (one.reason or "tag") else "locked"
+    locked = "untagged locked not tagged" if "tag" in (one.reason or "tag") else "locked"
     return f"{'eligible' if one.eligible else locked} {one.attributes.get('state', '')}".lower()
 
 
@@ -125,7 +128,10 @@ def holds(term: Term, one: Resource, marked: bool) -> bool:
     value, account = term.value or "", NAMES[one.cloud, one.account].lower()
     kinds = ["volume", "disk"] if one.kind == "volume" else [one.kind]
     if term.kind == "flag":
-        return one.eligible if term.name == "eligible" else marked
+        wants_tag = not one.eligible and one.reason in (None, "not tagged")
+        return {
+            "eligible": one.eligible, "untagged": wants_tag, "locked": not one.eligible, "marked": marked,
+        }[term.name]  # fmt: skip
     if term.kind == "tag":
         return term.name in one.tags and term.value in (None, one.tags[term.name])
     if term.kind == "amount":
@@ -227,7 +233,7 @@ def test_order_and_filter_are_those_of_plain_python(
 
 
 @settings(max_examples=40, deadline=None)
-@given(inventories(), st.sampled_from(SORTS[1:]), st.booleans(), SCOPES)
+@given(inventories(), st.sampled_from(COLUMNS), st.booleans(), SCOPES)
 def test_a_column_sorts_as_python_does(
     resources: list[Resource], column: str, descending: bool, scope: AccountKey | None
 ) -> None:
@@ -370,7 +376,37 @@ def test_the_filter_language() -> None:
         Term("amount", "size", "=", 2 << 40),
     )
     assert terms("size>") == () and terms("a>b") == (Term("word", value="a>b"),)
-    assert "amount of bytes" in parse("size>x", fields=(), amounts=AMOUNTS).problem
+    assert terms("size<8191P") == (Term("amount", "size", "<", 8191 << 50),)
+    nines = "9" * 309
+    for odd in ("size>x", "size>8193P", f"size<={1 << 63}", f"size>{nines}", f"size={nines}.9k", f"size<{nines}p"):
+        assert terms(odd) == () and "amount of bytes" in parse(odd, fields=(), amounts=AMOUNTS).problem
+
+
+def test_bare_words_of_the_state_are_what_state_finds() -> None:
+    def volume(ident: str, **more: Any) -> Resource:
+        return Resource(cloud="aws", account="1", region="r1", kind="volume", id=ident, name="", **more)
+
+    there = [
+        volume("may", eligible=True),
+        volume("lacks", reason="it has no tag Forensics; ask the owner"),
+        volume("told-nothing"),
+        volume("held", reason="another case has it", attributes={"state": "untagged"}),
+        volume("untagged-locked-eligible", eligible=True),
+    ]
+    with case() as (model, inventory):
+        model.resources("s", there)
+
+        def found(text: str, inverted: bool = False) -> set[str]:
+            wanted = parse(text, fields=FIELDS, flags=FLAGS, tags=True, inverted=inverted)
+            return {one.id for one in listed(inventory, inventory.select(Query(filter=wanted)))}
+
+        assert found("untagged") == {"lacks", "told-nothing"} == found('"not tagged"')
+        assert found("LOCKED") == {"lacks", "told-nothing", "held"} == found("state=locked")
+        assert found("eligible") == {"may", "untagged-locked-eligible"} == found("state=eligible")
+        assert found("locked") == found("eligible", inverted=True)
+        assert found("state=untagged") == {"lacks", "told-nothing", "held"}  # "held" by the cloud's own word
+        assert found("untagg") == {"lacks", "told-nothing", "held", "untagged-locked-eligible"}  # any other word
+        assert found("locked untagged") == found("untagged") and found("eligible locked") == set()
 
 
 def test_a_filter_says_in_few_words_what_it_did_not_understand() -> None:

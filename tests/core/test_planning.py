@@ -13,7 +13,7 @@ from app.acquisition.record import plan_text
 from app.acquisition.service import Acquisitions, Consent
 from app.agent.arming import WriteWindow
 from app.agent.planning import Asked, Planning
-from app.faults import Refused, StorageFull
+from app.faults import PlanChanged, ReadOnly, StorageFull
 from app.model import Plan
 from tests.core.clocks import HandClock
 from tests.screens.sample_plan import plan
@@ -100,7 +100,7 @@ async def test_a_window_that_ends_on_the_way_ends_the_batch(desk: Desk) -> None:
     assert told["refused"] == [
         {
             "target": "vol-2",
-            "error": Refused("the case is read-only", next="open a write window: w in the UI, or :arm").data(),
+            "error": ReadOnly("the case is read-only", next="open a write window: w in the UI, or :arm").data(),
         }
     ]
 
@@ -111,9 +111,10 @@ async def test_an_old_plan_is_made_anew_and_must_be_the_same(desk: Desk) -> None
     await desk.planning.batch(wanted, "", "ex-07")
     assert desk.asked == ["vol-1", "vol-2"]
     asked, digest = (await desk.shown("vol-3"))[0]
-    with pytest.raises(Refused, match="nothing was started, because of vol-4: the plan has changed"):
+    with pytest.raises(PlanChanged, match="nothing was started, because of vol-4: the plan has changed") as caught:
         await desk.planning.batch([(Asked("disk", "vol-4"), digest)], "", "ex-07")
-    with pytest.raises(Refused, match="the plan has changed"):
+    assert caught.value.targets == ("vol-4",)
+    with pytest.raises(PlanChanged, match="the plan has changed"):
         await desk.planning.acquire(Asked("instance", "vol-3"), "f" * 64, "", "ex-07", False)
     assert len(desk.acquisitions.started) == 2
     assert (await desk.planning.acquire(asked, digest, "", "ex-07", False))["acquisition"] == "A-0003"
@@ -122,7 +123,7 @@ async def test_an_old_plan_is_made_anew_and_must_be_the_same(desk: Desk) -> None
 async def test_a_digest_approves_nothing_but_what_it_was_shown_for(desk: Desk) -> None:
     ((_, digest),) = await desk.shown("vol-1")
     for asked in (Asked("disk", "vol-2"), Asked("disk", "aws:999999999999:vol-2")):
-        with pytest.raises(Refused, match="has changed"):
+        with pytest.raises(PlanChanged, match="has changed"):
             await desk.planning.acquire(asked, digest, "", "ex-07", False)
     target = of("vol-1").target
     await desk.planning.acquire(

@@ -12,10 +12,12 @@ import msgspec
 import pytest
 
 from app.case import carry
+from app.case.inventory_rows import HIGHEST_ROW
 from app.case.readmodel import ReadModel
 from app.client import feed as feed_module
 from app.client.feed import Feed
-from app.client.inventory import EVERYTHING, Inventory
+from app.client.filtering import parse
+from app.client.inventory import EVERYTHING, FIELDS, Inventory, Query
 from app.model import Account, Attachment, Resource
 from app.model.view import AgentFacts, EvidenceCheck, Scan
 from tests.core.clocks import HandClock
@@ -32,7 +34,7 @@ ACCOUNTS = [Account(cloud="aws", id="2", name="b"), Account(cloud="aws", id="1",
 def scan(region: str, state: str = "done") -> Scan:
     return Scan(
         cloud="aws", account="1", region=region, state=state, found=2, error=None,  # type: ignore[arg-type]
-        at="2026-11-23T09:15:00Z",
+        at="2026-11-23T09:15:00Z", good="2026-11-23T09:15:00Z" if state == "done" else None,
     )  # fmt: skip
 
 
@@ -108,6 +110,39 @@ def test_a_resource_is_only_what_its_row_says_it_is(path: Path) -> None:
     spoil(path, "UPDATE resource SET account = '2' WHERE kind = 'volume'")
     with closing(ReadModel(path)) as model:
         assert model.rows("resource", Resource) == [] == model.rows("account", Account)
+
+
+def test_when_the_last_good_scan_was_outlives_its_agent(path: Path) -> None:
+    later = "2026-11-23T10:18:00Z"
+    failed = msgspec.structs.replace(scan("r1", "failed"), error="no answer", at=later)
+    with closing(ReadModel(path)) as model:
+        model.scan(msgspec.structs.replace(scan("r1", "running"), at=later))
+        model.scan(failed)
+        model.scan(scan("r3"))
+        model.scan(msgspec.structs.replace(scan("r3", "running"), at=later))
+        model.scan(msgspec.structs.replace(scan("r4", "failed"), error="never seen"))
+    good = scan("r1").good
+    for _ in range(2):  # and the agent after that one
+        with closing(ReadModel(path)), closing(Feed(path)) as feed:
+            snapshot = feed.poll()
+            assert snapshot is not None
+            told = {one.region: one for one in snapshot.scans}
+            assert told["r1"] == msgspec.structs.replace(failed, good=good)
+            assert (told["r3"].state, told["r3"].error, told["r3"].at) == ("failed", carry.STOPPED, later)
+            assert told["r3"].good == good and told["r4"].good is None and len(told) == 3
+    with closing(ReadModel(path)) as model, closing(Feed(path)) as feed:
+        model.scan(msgspec.structs.replace(scan("r1"), at=later))
+        model.forget_scan("aws", "1", "r4")
+        snapshot = feed.poll()
+        assert snapshot is not None
+        assert {one.region: one.good for one in snapshot.scans} == {"r1": later, "r3": good}
+
+
+@pytest.mark.parametrize("good", ["'yesterday'", "''", "7", "x'00'"])
+def test_a_time_that_no_agent_wrote_is_not_carried_over(path: Path, good: str) -> None:
+    spoil(path, f"UPDATE scan SET good = {good} WHERE region = 'r1'")
+    with closing(ReadModel(path)) as model:
+        assert model.rows("account", Account) == []
 
 
 @pytest.mark.parametrize(("within", "carried"), [(60.0, 5002), (-1.0, 0)])
@@ -208,6 +243,47 @@ def test_rows_that_cannot_be_read_are_told_of_until_there_is_another_file(path: 
     with closing(ReadModel(path)):
         mended = feed.poll()
         assert mended is not None and not mended.problem
+
+
+def test_a_question_that_no_file_could_answer_is_not_the_files_fault(path: Path) -> None:
+    feed = Feed(path)
+    feed.poll()
+
+    def number(value: int | str) -> str:
+        return feed.ask(lambda db: str(db.execute("SELECT ?", (value,)).fetchone()[0]), "none")
+
+    assert number(1 << 64) == "none" and number("half a pair: \ud800") == "none"
+    assert feed.poll() is None and not feed.snapshot.problem
+    assert number(5) == "5"
+    feed.ask(lambda db: sum(int(seq) for (seq,) in db.execute("SELECT seq || 'x' FROM event")), 0)
+    told = feed.poll()
+    assert told is not None and told.problem == "something in it is not as the agent writes it"
+
+
+@pytest.mark.parametrize("row", [HIGHEST_ROW + 1, 1 << 62, -1])
+def test_a_row_number_that_no_agent_gives_is_not_believed(path: Path, row: int) -> None:
+    spoil(path, f"UPDATE listing SET row = {row} WHERE row = (SELECT max(row) FROM listing)")
+    feed = Feed(path)
+    inventory = Inventory(feed)
+    feed.poll()
+    query = Query(filter=parse("web", fields=FIELDS))
+    assert not inventory.select(query).known and not inventory.select(EVERYTHING).known
+    told = feed.poll()
+    assert told is not None and told.problem == "something in it is not as the agent writes it"
+
+
+def test_a_file_that_is_made_anew_is_another_though_its_inventory_stays(path: Path) -> None:
+    with closing(Feed(path)) as feed:
+        before = feed.poll()
+        with closing(ReadModel(path)) as model:
+            model.event(1, {"seq": 1, "ts": "t", "op": "case.note", "phase": "fact", "summary": "new"}, "{}")
+            after = feed.poll()
+        assert before is not None and after is not None
+        assert before.inventory.file == after.inventory.file and before.event_lines == after.event_lines == 1
+        assert before.made and after.made and before.made != after.made
+        spoil(path, "DELETE FROM revision WHERE topic = 'made'; UPDATE revision SET value = value + 1")
+        told = feed.poll()
+        assert told is not None and told.made == 0
 
 
 class Racing(HandClock):

@@ -35,7 +35,7 @@ COST = {
     "once": 6145,
     "monthly": 50_000,
     "prices": "list prices of us-east-1 (2025)",
-    "uncounted": ["traffic to a jump host outside eu-west-1"],
+    "uncounted": ["traffic out of eu-west-1"],
 }
 """Of a disk of 1 GiB that is not encrypted."""
 LEASE_OF_PLAN = {"account", "role", "steps", "policy", "policy_bytes", "renewals"}

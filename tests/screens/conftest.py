@@ -15,18 +15,19 @@ import pytest
 from textual.pilot import Pilot
 from textual.widgets import Input
 
-import screens.root
+import screens.case_app
 from app.case.readmodel import ReadModel
 from app.guided.load import Sources
+from screens.case_app import NO_SOURCES
 from screens.command.catalogue import DEFAULT
 from screens.command.registry import Registry
 from screens.present.look import UNICODE, Look
-from screens.root import NO_SOURCES, Workbench
+from screens.root import Workbench
 from screens.workbench.resource_rows import ResourceRows
 from tests.screens.fakes import FixedClock, ScriptedCommands
 from tests.screens.seed import seed
 
-screens.root.POLL_S, screens.root.TICK_S = 0.05, 0.3  # a test need not wait for a second to pass
+screens.case_app.POLL_S, screens.case_app.TICK_S = 0.05, 0.3  # a test need not wait for a second to pass
 for name in ("NO_COLOR", "COLORTERM"):
     os.environ.pop(name, None)
 

@@ -15,7 +15,9 @@ from app.case.create import create
 from app.locations import Locations
 from app.ui_options import UiOptions
 from screens.cases.application import CasesApp
+from screens.cases.commands import EVERY, REGISTRY
 from screens.cases.pages import Examine, Finding
+from screens.command.keymap import load
 from screens.present.look import UNICODE, Look
 from tests.screens.fakes import FixedClock
 
@@ -94,8 +96,17 @@ async def front_on(
     examine: Callable[[], Any] | Examine = well,
     options: UiOptions = UiOptions(),  # noqa: B008 (frozen)
 ) -> AsyncIterator[Front]:
+    keymap = load(locations.keymap_file, EVERY)
     app = CasesApp(
-        locations.cases, locations, examine, options, clock=FixedClock(), look=look, theme="jumpbag-dark"
+        locations.cases,
+        locations,
+        examine,
+        options,
+        clock=FixedClock(),
+        look=look,
+        theme="jumpbag-dark",
+        registry=keymap.registry.within(REGISTRY.commands),
+        notices=keymap.problems,
     )
-    async with app.run_test(size=size) as pilot:
+    async with app.run_test(size=size, notifications=True) as pilot:
         yield Front(app, pilot)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from app.case.readmodel import ReadModel
 from app.clock import stamp_us
 from app.guided.load import load
 from app.model.view import GuideRun, GuideStep
-from tests.screens.fakes import ScriptedCommands
+from tests.screens.fakes import FixedClock, ScriptedCommands
 from tests.screens.seed import NOW, seed
 
 ME, OTHER = "ex-07", "ex-09"
@@ -41,6 +42,7 @@ class Office:
             }
         )
         self._fill = fill
+        self._now = NOW
         self._model: ReadModel
 
     def fill(self, path: Path) -> ReadModel:
@@ -94,7 +96,7 @@ class Office:
     def step(self, params: dict[str, Any]) -> dict[str, Any]:
         run = self.runs[params["run"]]
         made = GuideStep(
-            id=params["step"], state=params["state"], by=run.examiner, at=stamp_us(NOW), note=params["note"]
+            id=params["step"], state=params["state"], by=run.examiner, at=stamp_us(self._now), note=params["note"]
         )
         steps = tuple(made if one.id == made.id else one for one in run.steps)
         self.put(msgspec.structs.replace(run, steps=steps))
@@ -107,6 +109,18 @@ class Office:
     def takeover(self, params: dict[str, Any]) -> dict[str, Any]:
         self.put(msgspec.structs.replace(self.runs[params["run"]], examiner=ME))
         return {"run": params["run"], "examiner": ME}
+
+    def later(self, clock: FixedClock) -> None:
+        """A second passes, for the agent and for the screens."""
+        self._now += timedelta(seconds=1)
+        clock.advance(1.0)
+
+    def taken_back(self, run: str, step: str) -> GuideRun:
+        """The run with that step to do again."""
+        found = self.runs[run]
+        todo = GuideStep(id=step, by=found.examiner, at=stamp_us(self._now))
+        steps = tuple(todo if one.id == step else one for one in found.steps)
+        return msgspec.structs.replace(found, steps=steps)
 
     def hand_to(self, run: str, examiner: str) -> None:
         """Another examiner has taken it over."""

@@ -16,6 +16,7 @@ from app.clock import stamp
 from app.faults import Refused
 from app.guided.load import Sources
 from app.model import Digest, Plan, PlanWarning
+from app.model.disagreement import Disagreement, OddFile
 from app.model.view import AgentFacts, CustodyFacts, EvidenceCheck, GuideRun, GuideStep, Scan
 from tests.screens.fakes import FixedClock, ScriptedCommands
 from tests.screens.sample_plan import instance_plan, plan
@@ -116,7 +117,17 @@ def seed_hostile(path: Path) -> ReadModel:
             )
         for n, state in enumerate(("bad", "failed")):
             ident = items()[n].id
-            model.check(EvidenceCheck(item=ident, state=cast(Any, state), reason=attack(n), ended=stamp(NOW)))
+            found = Disagreement(
+                files=3,
+                names=tuple(OddFile(name=attack(m), how=attack(m + 1)) for m in range(3)),
+                blind=attack(n),
+                ended=attack(n + 1),
+            )
+            model.check(
+                EvidenceCheck(
+                    item=ident, state=cast(Any, state), reason=attack(n), ended=stamp(NOW), disagree=found
+                )
+            )
         for n, lease in enumerate(leases(NOW)):
             model.lease(case(lease, principal=attack(n), scope=attack(n + 1), note=attack(n + 3)))
         model.steps(
@@ -213,9 +224,12 @@ def bad_plan(made: Plan) -> Plan:
         )
         for n, step in enumerate(made.steps)
     )
+    cost = made.estimate.cost
+    bad_cost = cost and case(cost, prices=attack(2), uncounted=tuple(ATTACKS))
     return msgspec.structs.replace(
         made,
         why=attack(0),
+        estimate=case(made.estimate, cost=bad_cost),
         steps=steps,
         items=tuple(case(item, name=attack(n), source=attack(n + 1)) for n, item in enumerate(made.items)),
         leases=tuple(

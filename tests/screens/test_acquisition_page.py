@@ -12,6 +12,7 @@ from app.client.filtering import parse
 from app.model import Acquisition
 from app.model.view import CustodyFacts, StepRow
 from screens.acquisition.screen import AcquisitionScreen
+from screens.command.catalogue import DEFAULT
 from screens.present.acquisition_page import Approval, approval_of, outstanding, parts, step_lines
 from screens.present.acquisitions import FIELDS, matches, rows
 from screens.present.cells import cells
@@ -78,7 +79,7 @@ def test_an_error_is_cause_then_what_is_left_then_what_to_do() -> None:
     assert "No evidence item came of it yet." in page(msgspec.structs.replace(failed, bytes_done=0))
     held = of("A-0006")
     assert "Nothing was lost: 60 % is on disk and verified." in page(held)
-    (_, line) = rows(failed, {}, NOW, 120, UNICODE)
+    (_, line) = rows(failed, {}, NOW, 120, UNICODE, DEFAULT.key)
     assert "the cloud ended the snapshot · 62 % kept → press r to try again" in text([line])
     assert "E-0010 to E-0011 are sealed and stay." in page(
         acquisition(state="cancelled", error="not everything could be taken back"), sealed=items()

@@ -10,11 +10,14 @@ from textual.widgets import Button
 
 from app.case.folder import read
 from app.faults import Fault
+from app.locations import Locations
 from screens.cases.application import Demo, Open
 from screens.cases.examine import findings
 from screens.cases.pages import Finding
-from screens.present.look import ASCII
+from screens.cases.screen import CasesScreen
+from screens.present.look import ASCII, UNICODE, Look
 from screens.widgets.passphrase import Passphrase
+from screens.widgets.row_list import RowList
 from tests.screens.front import Front, case, front_on, home
 from tests.screens.hostile import ATTACKS, RAW
 
@@ -207,6 +210,85 @@ async def test_a_passphrase_is_copied_nowhere(tmp_path: Path) -> None:
         await front.press("ctrl+c", "ctrl+x")
         assert front.app.clipboard == ""
         assert field.value == "secret"
+
+
+# The user's own keys
+
+
+def own_keys(locations: Locations, text: str) -> None:
+    locations.keymap_file.write_text(text, "utf-8")
+
+
+async def test_the_users_keys_are_those_of_the_list_too(tmp_path: Path) -> None:
+    locations = home(tmp_path)
+    case(locations, "IR-41", "Web shell")
+    case(locations, "IR-42", "Phish")
+    own_keys(
+        locations,
+        '[keys]\n"cases.filter" = "f5"\n"cases.back" = "c"\n"cases.return" = "b"\n"cases.doctor" = "D"\n'
+        '"cases.help" = "f1"\n"cases.quit" = "Q"\n"list.down" = "J,down"\n"resources.acquire" = "f6"\n',
+    )
+    async with front_on(locations) as front:
+        await front.sees("IR-41", "IR-42", "F5 filter", "D doctor", "Q leave")
+        assert not front.app.notices
+        await front.press("slash", "d", "question_mark", "q")  # the shipped keys mean nothing any more
+        assert front.app.is_running and isinstance(front.app.screen, CasesScreen)
+        await front.press("f5", *"nothing", "enter")
+        await front.sees("no case has that; c clears the filter")
+        await front.press("c")
+        await front.sees("Cases · 2 cases")
+        await front.press("D")
+        await front.sees("1 of 2 want attention", "b back")
+        await front.press("escape")
+        await front.sees("1 of 2 want attention")
+        await front.press("b", "f1")
+        await front.sees("F5 ", "Only cases with these words", "J ↓", "Leave; agents go on")
+        assert "  /" not in front.text and "F6" not in front.text and "left out" not in front.text
+        await front.press("b")
+        rows = front.app.screen.query_one(RowList)
+        before = rows.current
+        await front.press("J")
+        assert rows.current not in (None, before)
+
+
+async def test_without_a_case_the_first_lines_have_the_users_keys(tmp_path: Path) -> None:
+    locations = home(tmp_path)
+    own_keys(locations, '[keys]\n"cases.demo" = "f2"\n"cases.quit" = "Q"\n')
+    async with front_on(locations, size=(40, 10)) as front:
+        await front.sees("Q leaves")
+        await front.pilot.resize_terminal(80, 24)
+        await front.sees("F2  try it")
+        await front.press("ctrl+c")
+        await front.sees("Q leaves; agents go on.")
+        await front.press("f2")
+        assert front.app.return_value == Demo()
+
+
+@pytest.mark.parametrize("look", [UNICODE, ASCII])
+async def test_a_key_taken_on_the_list_is_said_and_the_shipped_one_stays(tmp_path: Path, look: Look) -> None:
+    locations = home(tmp_path)
+    own_keys(
+        locations,
+        '[keys]\n"cases.doctor" = "n"\n"cases.new" = "j"\n"cases.return" = "G"\n"cases.demo" = "ctrl+b"\n'
+        '"pane.zoom" = "R"\n"cases.quit" = "f9"\n',
+    )
+    async with front_on(locations, look=look, size=(100, 50)) as front:
+        await front.sees("5 entries of the keymap are left out; ? tells", "d  is this machine fit")
+        await front.press("question_mark")
+        await front.sees(
+            "keys.cases.doctor = n is the key of cases.new",
+            "keys.cases.new = j is the key of list.down",
+            "keys.cases.return = G is the key of list.last",
+            "keys.cases.demo = 'ctrl+b': tmux",
+            "keys.pane.zoom = R is the key of refresh",
+            "mend keymap.toml",
+            "F9 ",
+        )
+        assert look is UNICODE or front.text.isascii()
+        await front.press("escape", "d")
+        await front.sees("1 of 2 want attention")
+        await front.press("q", "f9")
+        assert not front.app.is_running
 
 
 # The doctor

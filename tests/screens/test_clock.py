@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 import msgspec
 import pytest
 
+from screens.present.clocks import TOLD_S, Clocks
 from tests.screens.conftest import OpenDesk
+from tests.screens.seed import NOW
 
 
 @pytest.mark.parametrize(
@@ -29,3 +33,22 @@ async def test_a_good_clock_is_not_spoken_of(desk: OpenDesk, facts: dict[str, ob
         d.model.fact("agent", msgspec.structs.replace(d.app.snapshot.agent, **facts))
         await d.until(lambda: d.app.snapshot.agent.skew_s == facts.get("skew_s"))
         assert "clock" not in d.lines[0]
+
+
+def test_a_clock_that_was_set_is_told_for_ten_minutes() -> None:
+    clocks, wall, mono = Clocks(NOW, 50.0), NOW, 50.0
+
+    def pass_by(seconds: float, more: float = 0.0) -> int:
+        """What is told after that time, with the wall clock set by ``more`` in it."""
+        nonlocal clocks, wall, mono
+        wall, mono = wall + timedelta(seconds=seconds + more), mono + seconds
+        clocks = clocks.seen(wall, mono)
+        return clocks.moved_s
+
+    assert [pass_by(1, 0.4) for _ in range(40)] == [0] * 40  # it drifts, and is not set
+    assert pass_by(1, 3600) == 3600  # or the machine slept for an hour
+    assert pass_by(1) == pass_by(TOLD_S / 2) == 3600
+    assert pass_by(TOLD_S / 2) == pass_by(1) == 0
+    assert pass_by(1, -7) == -7
+    assert pass_by(TOLD_S - 1) == -7 and pass_by(1, 35) == 35  # the newest, from then on
+    assert pass_by(TOLD_S - 1) == 35 and pass_by(1) == 0

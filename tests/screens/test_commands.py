@@ -6,11 +6,16 @@ from pathlib import Path
 
 import pytest
 
+from screens.cases.commands import EVERY, REGISTRY
 from screens.command.catalogue import COMMANDS, DEFAULT
 from screens.command.keymap import TOGETHER, load
 from screens.command.line import History, common, complete, parse
-from screens.command.registry import Registry, shown
+from screens.command.registry import Command, Registry, shown
+from screens.command.seeking import findable, seek
 from screens.custody.screen import VerifyScreen
+from screens.page.help import keymap_lines
+from screens.present.look import ASCII, UNICODE, Look
+from screens.widgets.row_list import RowList
 from tests.screens.conftest import OpenDesk
 
 
@@ -85,6 +90,19 @@ def test_a_keymap_that_cannot_hold_is_reported_and_left_out(tmp_path: Path, entr
     found = load(write(tmp_path, entry), DEFAULT)
     assert len(found.problems) == 1 and words in found.problems[0]
     assert found.registry.changed == {} and found.registry.aliases == {}
+
+
+def test_one_keymap_is_judged_the_same_before_a_case_and_in_it(tmp_path: Path) -> None:
+    path = write(
+        tmp_path, '[keys]\n"cases.new" = "f2"\n"leases" = "f5"\n"cases.demo" = "d"\n[aliases]\nw = "res"\n'
+    )
+    found = load(path, EVERY)
+    assert found.problems == (f"{path}: keys.cases.demo = d is the key of cases.doctor; the shipped key stays",)
+    inside, before = found.registry.within(COMMANDS), found.registry.within(REGISTRY.commands)
+    assert inside.hint("leases")[0] == "F5" and inside.aliases == {"w": "res"} and inside.get("cases.new") is None
+    assert before.hint("cases.new")[0] == "F2" and before.hint("cases.demo")[0] == "t"
+    told = "\n".join("".join(text for text, _ in line) for line in keymap_lines(inside, (), 100, UNICODE))
+    assert "F2" in told and "cases.new" in told and "Every lease" in told
 
 
 def test_two_commands_may_change_places(tmp_path: Path) -> None:
@@ -162,6 +180,100 @@ async def test_the_palette_finds_a_command_by_what_it_does(desk: OpenDesk) -> No
         await d.type("whole record")
         await d.press("enter")
         await d.until(lambda: isinstance(d.app.screen, VerifyScreen))
+
+
+_GENERAL = ("everywhere", "back", "panes", "guide", "accounts", "resources", "acquisitions", "custody")
+_AHEAD = {"stop": ["agent.stop"]}
+"""The synonyms that stand in the title of another command of the workbench, which goes first then."""
+
+
+def at_hand(page: str) -> list[Command]:
+    """The commands as the palette of a page has them, or of the workbench ("")."""
+    sections = (page, *_GENERAL) if page else _GENERAL
+    return [one for section in sections for one in findable(COMMANDS) if one.section == section]
+
+
+@pytest.mark.parametrize("page", ["", "plan", "leases", "evidence", "event"])
+def test_a_synonym_leads_to_its_command(page: str) -> None:
+    here = at_hand(page)
+    meant: dict[str, Command] = {}
+    for one in here:
+        for word in one.synonyms:
+            other = meant.setdefault(word, one)
+            assert other is one or other.help == one.help or other.section == page, (word, other.id, one.id)
+    for word, one in meant.items():
+        hits = seek(word, here)
+        first = next(hit for hit in hits if hit.by)
+        assert (first.command, first.by) == (one, word), (word, [hit.command.id for hit in hits])
+        ahead = [hit.command.id for hit in hits[: hits.index(first)]]
+        assert page or ahead == _AHEAD.get(word, []), (word, ahead)
+        assert all(
+            any(word in said for said in (hit.command.word, *hit.command.names)) for hit in hits[: len(ahead)]
+        )
+
+
+def test_a_synonym_is_no_word_that_means_something_already() -> None:
+    names = {name for one in COMMANDS for name in one.names}
+    for one in COMMANDS:
+        assert len(set(one.synonyms)) == len(one.synonyms)
+        for word in one.synonyms:
+            assert word == word.lower() and word not in names, word
+            assert not any(word in said.lower() for said in (one.word, one.help)), f"{one.id} says {word} itself"
+            assert parse(word, DEFAULT).problem, f":{word} is no command"
+
+
+@pytest.mark.parametrize(
+    ("text", "ident", "by"),
+    [
+        ("snapshot", "resources.acquire", "snapshot"),
+        ("IMAGE", "resources.acquire", "image"),
+        ("snap disk", "resources.acquire", "snapshot"),
+        ("unlock", "arm", "unlock"),
+        ("write", "arm", ""),
+        ("exit", "detach", "exit"),
+        ("quit", "detach", ""),
+        ("checksum", "verify", "checksum"),
+        ("tutorial", "guide", "tutorial"),
+        ("playbook", "guide", ""),
+        ("search", "filter", "search"),
+        ("kill", "acquisitions.cancel", "kill"),
+        ("audit", "pane.custody", "audit"),
+        ("expiry", "leases", "expiry"),
+        ("countdown", "leases", ""),
+        ("deselect", "resources.unmark", "deselect"),
+    ],
+)
+def test_people_find_a_command_by_their_own_word_for_it(text: str, ident: str, by: str) -> None:
+    hit = seek(text, at_hand(""))[0]
+    assert (hit.command.id, hit.by) == (ident, by)
+
+
+def test_own_words_go_before_other_words_for_it() -> None:
+    found = [(hit.command.id, bool(hit.by)) for hit in seek("stop", at_hand(""))]
+    assert found[:2] == [("agent.stop", False), ("acquisitions.cancel", True)]
+    assert [hit.command for hit in seek("  ", COMMANDS)] == list(COMMANDS)
+    assert not [hit for hit in seek("snapshot qqq", COMMANDS) if hit.by]  # every word has to mean something
+
+
+@pytest.mark.parametrize("look", [UNICODE, ASCII])
+async def test_the_palette_says_which_word_found_a_command(desk: OpenDesk, look: Look) -> None:
+    async with desk(size=(80, 24), look=look) as d:
+        await d.press("2", "ctrl+p")
+        await d.type("snapshot")
+        await d.sees(f"snapshot {look.arrow} Plan the acquisition", ":acquire")
+        await d.press("escape", "ctrl+p")
+        await d.type("checksum")
+        await d.press("enter")
+        await d.until(lambda: isinstance(d.app.screen, VerifyScreen))
+        await d.press("escape", "E", "ctrl+p")
+        await d.type("checksum")
+        await d.sees(f"checksum {look.arrow} Send its SHA-256")
+        rows = d.app.screen.query_one(RowList)
+        assert rows.source.key(0) == "evidence.copy"  # what is at hand goes first
+        await d.press("escape", "colon")
+        await d.type("snapshot")
+        await d.press("enter")
+        await d.sees("no command :snapshot")
 
 
 async def test_the_palette_lists_what_works_here(desk: OpenDesk) -> None:

@@ -1,8 +1,7 @@
-"""Pane 4, the page of one event with its proof, the verification and the tampering exercise."""
+"""Pane 4, the page of one event with its proof, and the tampering exercise."""
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 import json
 from pathlib import Path
@@ -12,14 +11,12 @@ import pytest
 from textual.events import MouseScrollDown, MouseScrollUp
 
 from app.case.readmodel import ReadModel
-from app.faults import Denied
 from app.model.view import CustodyFacts
 from screens.custody.event import EventScreen
 from screens.custody.tamper import TamperScreen
 from screens.present.look import ASCII
 from screens.workbench.event_pages import EventPages
 from tests.screens.conftest import Desk, OpenDesk, desk_on
-from tests.screens.fakes import VERIFIED, ScriptedCommands
 from tests.screens.hostile import RAW, attack, hostile_commands, seed_hostile
 from tests.screens.recorded import Recorded
 from tests.screens.seed import NOW, add_events, facts
@@ -172,6 +169,26 @@ async def test_a_time_that_is_none_is_told(desk: OpenDesk) -> None:
         assert "since= takes 13:00" in title(d) and len(shown(d)) == 48
 
 
+async def test_a_time_keeps_meaning_what_it_did_when_it_was_typed(desk: OpenDesk) -> None:
+    async with desk(size=(200, 50)) as d:  # it is 14:03:21
+        await sift(d, "since=14:04")
+        assert "214 of 214" in title(d) and "since 2026-11-22 14:04" in title(d)
+        d.clock.advance(120)
+        grow(d, 215, 215)
+        await d.until(lambda: "215 of 215" in title(d) and "since 2026-11-22 14:04" in title(d))
+        await sift(d, "since=14:03:20")
+        assert "2 of 215" not in title(d) and "since 2026" not in title(d)
+        kept = len(shown(d))
+        assert 0 < kept < 20
+        d.clock.advance(12 * 3600)
+        grow(d, 216, 216)
+        await d.until(lambda: f"{kept + 1} of 216" in title(d) and "since 2026-11-23 14:03" in title(d))
+        await sift(d, "since=14:03:21")  # typed on the next day
+        assert "since 2026-11-23 14:03" in title(d)
+        await sift(d, "since=2026-11-22")
+        assert "\u00b7 since" not in title(d) and "216 of 216" in title(d)
+
+
 async def test_the_filter_is_typed_in_the_pane(desk: OpenDesk) -> None:
     async with desk(size=(80, 24)) as d:
         await d.press("4", "slash")
@@ -307,79 +324,6 @@ async def test_a_hostile_event_page_stays_on_its_lines(desk: OpenDesk, size: tup
             await opened(d, line)
             assert not any(raw in d.text for raw in RAW)
             assert all(one.isprintable() for one in d.lines)
-
-
-# -- verification --------------------------------------------------------------------------------------
-
-
-async def test_verification_keeps_three_claims_apart(desk: OpenDesk) -> None:
-    answer = VERIFIED | {"not_proven": ["self-custodied: whoever holds key 9f1c could have rewritten this"]}
-    async with desk(commands=ScriptedCommands(verify=answer)) as d:
-        await d.press("4", "v")
-        await d.sees(
-            "everything promised is proven",
-            "chain and signatures    ✔ proven to line 214 (214 events)",
-            "checkpointed            ✔ to line 200",
-            "anchored outside        – nothing outside",
-            "Not proven:",
-            "Self-custodied: whoever holds key 9f1c",
-            "line 214",
-            "started 2026-11-23T14:03:21Z, took 0.0 s; v verifies again",
-        )
-        assert d.app.last_verification == (True, NOW)
-        await d.press("v")
-        assert len(d.commands.called("verify")) == 2
-
-
-async def test_seconds_tick_while_it_verifies(desk: OpenDesk) -> None:
-    begun, go_on = asyncio.Event(), asyncio.Event()
-
-    class Slow(ScriptedCommands):
-        async def call(self, method: str, params: dict[str, Any]) -> Any:
-            if method == "verify":
-                begun.set()
-                await go_on.wait()
-            return await super().call(method, params)
-
-    async with desk(commands=Slow()) as d:
-        await d.pilot.press("4", "v")
-        await begun.wait()
-        d.clock.advance(75)
-        await d.sees("running for 1:15")
-        await d.pilot.press("v")
-        await d.sees("being verified already")
-        await d.pilot.press("escape")  # leaving the page does not stop it
-        go_on.set()
-        await d.settled()
-        assert d.app.last_verification is not None and d.app.last_verification[0]
-        assert len(d.commands.called("verify")) == 1
-
-
-async def test_what_is_wrong_and_what_could_not_be_checked_differ(desk: OpenDesk) -> None:
-    broken = VERIFIED | {
-        "ok": False,
-        "chain": False,
-        "reason": "line 17: prev is not the hash of line 16",
-        "first_bad_line": 17,
-        "faults": [
-            {"line": 17, "file": None, "reason": "prev is not the hash of line 16"},
-            {"line": None, "file": "evidence/E-0005", "reason": "data/disk.raw differs"},
-        ],
-        "not_proven": ["nothing is proven beyond what is wrong: see the faults"],
-    }
-    async with desk(commands=ScriptedCommands(verify=broken)) as d:
-        await d.press("4", "v")
-        await d.sees("something is wrong", "broken at line 17: chain", "evidence/E-0005: data/disk.raw differs")
-        d.commands.answers["verify"] = VERIFIED | {
-            "ok": False,
-            "unchecked": ["evidence/E-0005: Input/output error"],
-            "reason": "evidence/E-0005: Input/output error",
-        }
-        await d.press("v")
-        await d.sees("not all could", "Input/output error")
-        d.commands.answers["verify"] = Denied("the agent may not read the record", next="look at its mode")
-        await d.press("v")
-        await d.sees("it could not be checked", "look at its mode", "gave up after")
 
 
 # -- tampering -----------------------------------------------------------------------------------------

@@ -11,10 +11,13 @@ from rich.cells import cell_len
 from app.clock import stamp
 from app.faults import Usage
 from app.model import Coverage, EvidenceItem, Gap
+from app.model.disagreement import ByteRange, Disagreement, ImageDamage, OddFile
 from app.model.view import EvidenceCheck
 from screens.clipboard import saved_in
+from screens.evidence.checks import newest
+from screens.evidence.findings import finding_lines
 from screens.evidence.lines import check_word, hex_lines
-from screens.present.look import ASCII, UNICODE
+from screens.present.look import ASCII, UNICODE, Look
 from screens.widgets.page_lines import PageLines
 from tests.screens.conftest import Desk, OpenDesk
 from tests.screens.fakes import ScriptedCommands
@@ -124,6 +127,115 @@ async def test_how_a_check_stands_is_a_word_and_a_sentence(
         await d.sees(words[0])
         for said in words[1:]:
             assert said in detail(d), detail(d)
+
+
+DAMAGE = Disagreement(
+    files=31,
+    names=(
+        OddFile(name="data/disk.raw", how="changed"),
+        OddFile(name="data/\x1b]52;c;eA==\x07", how="extra"),
+        *(OddFile(name=f"data/{number}.bin", how="missing") for number in range(18)),
+    ),
+    image=ImageDamage(
+        blocks=45,
+        of_blocks=16384,
+        runs=43,
+        ranges=tuple(ByteRange(offset=(2 * number + 1) << 19, bytes=1 << 19) for number in range(20)),
+        sealed_bytes=8 * GIB,
+        found_bytes=8 * GIB,
+        agree_bytes=8 * GIB - (45 << 19),
+    ),
+)
+
+
+@pytest.mark.parametrize("look", [UNICODE, ASCII], ids=["unicode", "ascii"])
+@SIZES
+async def test_what_does_not_agree_stands_below_the_verdict(
+    desk: OpenDesk, size: tuple[int, int], look: Look
+) -> None:
+    async with desk(size=size, look=look) as d:
+        bad = check(state="bad", ended=stamp(NOW), reason="data/disk.raw: block 1", disagree=DAMAGE)
+        d.model.check(bad)
+        await opened(d)
+        await d.sees("does not agree", "31 files")
+        told = detail(d)
+        assert "31 files, 45 of 16,384 blocks of the image" in told
+        assert f"data/disk.raw {look.dot} changed" in told and "and 11 more files" in told
+        assert f"data/\\x1b]52;c;eA==\\x07 {look.dot} extra" in told
+        assert "bytes 524,288 to 1,048,575 (524,288 bytes) 1,572,864 to" in told
+        assert "and 23 more ranges" in told
+        assert (
+            "8,566,341,632 of 8,589,934,592 bytes of the image still agree (99 %); all other files agree." in told
+        )
+        for keys in (("enter",), ("pagedown",), ("pagedown",)):
+            assert all(cell_len(line) == size[0] and line.isprintable() for line in d.lines)
+            assert look is UNICODE or d.text.isascii()
+            await d.press(*keys)
+
+
+@pytest.mark.parametrize(
+    ("found", "words", "never"),
+    [
+        (
+            Disagreement(files=1, names=(OddFile(name="blocks.tsv", how="changed"),)),
+            ("1 file agrees all other files agree. files blocks.tsv · changed",),
+            "of the image",
+        ),
+        (
+            Disagreement(
+                files=2,
+                names=(OddFile(name="data/disk.raw", how="changed"), OddFile(name="blocks.tsv", how="changed")),
+                blind="blocks.tsv",
+            ),
+            ("which blocks of the image differ cannot be told: blocks.tsv is not as it was sealed",),
+            "bytes of the image",
+        ),
+        (
+            Disagreement(files=1, names=(OddFile(name="tagmanifest-sha256.txt", how="missing"),), unjudged=3),
+            ("unknown 3 files: what lists them is not as it was sealed.",),
+            "all other files agree",
+        ),
+        (
+            Disagreement(
+                files=1,
+                names=(OddFile(name="data/disk.raw", how="shorter"),),
+                image=ImageDamage(
+                    blocks=2,
+                    of_blocks=4,
+                    runs=1,
+                    ranges=(ByteRange(offset=1 << 20, bytes=1 << 20),),
+                    sealed_bytes=2 << 20,
+                    found_bytes=1 << 20,
+                ),
+                ended="ex-09 stopped it",
+            ),
+            (
+                "the image has 1,048,576 bytes, and had 2,097,152 when sealed",
+                "not read to its end: ex-09 stopped it. More may differ.",
+            ),
+            "agree.",
+        ),
+    ],
+)
+def test_only_what_is_known_is_said_to_agree(found: Disagreement, words: tuple[str, ...], never: str) -> None:
+    lines = finding_lines(found, 76, UNICODE)
+    told = " ".join("".join(text for line in lines for text, _ in (*line, (" ", ""))).split())
+    assert all(said in told for said in words) and never not in told, told
+
+
+def test_a_verdict_on_the_whole_case_does_not_hide_what_was_found() -> None:
+    own = check(state="bad", ended="2026-11-23T10:00:00Z", disagree=DAMAGE)
+    whole = check(state="bad", ended="2026-11-23T11:00:00Z", reason="data/disk.raw: block 1")
+    assert newest(own, whole) is own
+    good = check(state="ok", ended="2026-11-23T11:00:00Z")
+    assert newest(own, good) is good
+
+
+async def test_a_check_that_runs_and_knows_already_says_so(desk: OpenDesk) -> None:
+    async with desk(size=(80, 24)) as d:
+        d.model.check(check(reason="bag-info.txt does not have the SHA-256 of its manifest"))
+        await opened(d)
+        await d.sees("checking 37 %", "It does not agree: bag-info.txt")
 
 
 async def test_a_check_that_runs_is_repainted_only_where_it_moved(desk: OpenDesk) -> None:

@@ -11,6 +11,7 @@ from screens.command.catalogue import DEFAULT
 from screens.plan.screen import PlanScreen
 from screens.present.look import ASCII
 from screens.workbench.pane import Pane
+from screens.workbench.resource_rows import ResourceRows
 from screens.workbench.resources import ResourcesPane
 from tests.screens.conftest import Desk, OpenDesk
 from tests.screens.seed import PAYMENTS, WEB, XVDA, XVDF, seed
@@ -126,6 +127,40 @@ async def test_the_order_is_turned_by_desc_alone(desk: OpenDesk) -> None:
         await d.type("sort size d")
         await d.press("tab")
         await d.sees(":sort size desc")
+
+
+async def test_the_words_of_the_state_are_completed_and_count(desk: OpenDesk) -> None:
+    async with desk() as d:
+        await d.press("2", "colon")
+        await d.type("filter unt")
+        await d.press("tab")
+        await d.sees(":filter untagged")
+        await d.press("enter")
+        facts = d.app.snapshot.inventory
+        locked = facts.total - facts.eligible
+        await d.until(lambda: f"/untagged · {locked} of {facts.total}" in title(pane(d)), "those without the tag")
+        pane(d).take_filter("locked kind=disk")
+        await d.settled()
+        source = pane(d).rows.source
+        assert isinstance(source, ResourceRows)
+        hits = [source.get(place) for place in range(len(source)) if source.selection.matches(place)]
+        assert hits and not any(one is None or one.eligible for one in hits)
+
+
+@pytest.mark.parametrize(
+    "text", ["size>8193P", f"size>{1 << 63}", "size>" + "9" * 400], ids=["8193P", "2**63", "endless"]
+)
+async def test_a_size_beyond_all_numbers_is_a_term_that_is_not_understood(desk: OpenDesk, text: str) -> None:
+    async with desk(size=(200, 50)) as d:
+        await d.press("2", "slash")
+        await d.type(text)
+        await d.press("enter")
+        await d.sees("(size takes an amount of bytes", "61 of 61")
+        pane(d).take_filter("size>8191P")
+        await d.sees("0 of 61")
+        pane(d).take_filter("")
+        await d.settled()
+        assert "cannot be read" not in d.text and not d.app.snapshot.problem
 
 
 # -- titles -------------------------------------------------------------------------------------------------

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from app.clock import stamp_us
-from app.faults import Refused
+from app.faults import Refused, Untagged
 from app.guided.load import Library, Sources, load
 from screens.command.catalogue import DEFAULT
 from screens.command.registry import Registry
@@ -296,7 +296,7 @@ async def test_a_plan_of_a_disk_of_the_instance_is_about_it(desk: OpenDesk, tmp_
         await d.press("a")
         await d.until(lambda: seen(office))
         await d.press("escape")
-        office.commands.answers["plan"] = Refused("vol-9 is not tagged for forensics", next="ask its owner")
+        office.commands.answers["plan"] = Untagged("vol-9 is not for us", next="ask its owner")
         await d.press("a")
         await d.until(lambda: len(seen(office)) == 2)
         assert seen(office) == [("plan", "done"), ("no", "done")]
@@ -327,6 +327,50 @@ async def test_what_the_record_contradicts_is_claimed_again_later(desk: OpenDesk
         d.app.follower.case_changed()
         await follow(d, "finished")
         assert len(seen(office)) == 2
+
+
+async def test_the_last_step_is_seen_again_after_it_was_taken_back(desk: OpenDesk, tmp_path: Path) -> None:
+    office = Office(directory=with_step(tmp_path, 'done = "tampering_seen"'))
+    office.with_run("mine")
+    async with desk(fill=office.fill, commands=office.commands, sources=Sources((tmp_path,))) as d:
+        await follow(d, "1 Step 0")
+        for _ in range(2):
+            d.app.follower.saw("tampered")
+            await follow(d, "finished")
+            office.later(d.clock)
+            await d.press("B")
+            await follow(d, "1 Step 0 · again", "Again: what was seen before it was")
+        assert [state for _, state in seen(office)] == ["done", "todo", "done", "todo"]
+        office.later(d.clock)
+        d.app.follower.saw("tampered")
+        await follow(d, "finished")
+
+
+async def test_what_is_still_so_does_not_undo_a_step_back(desk: OpenDesk, tmp_path: Path) -> None:
+    office = Office(directory=with_step(tmp_path, 'done = "accounts_seen"\ngo = { place = "accounts", command = '
+                                        '"refresh" }'))  # fmt: skip
+    office.with_run("mine")
+    async with desk(fill=office.fill, commands=office.commands, sources=Sources((tmp_path,))) as d:
+        await follow(d, "finished")
+        office.later(d.clock)
+        await d.press("B")
+        await follow(d, "Again:", "record it yourself", "then  n ")
+        d.app.follower.case_changed()
+        await d.settled()
+        assert [state for _, state in seen(office)] == ["done", "todo"]
+        await d.press("i")
+        await d.sees("again         record it yourself: what was so", "counts when   an examiner records it")
+        await d.sees("to do again · ex-07")
+        await d.press("escape", "n")
+        await d.type("the account was asked once more")
+        await d.press("enter")
+        await follow(d, "finished")
+    async with desk(fill=office.fill, commands=office.commands, sources=Sources((tmp_path,))) as d:
+        await follow(d, "1 Accounts")
+        office.put(office.taken_back("G-0001", "s0"))
+        d.app.follower.show("G-0001")
+        await follow(d, "Again:", "record it yourself")
+        assert [state for _, state in seen(office)] == ["done", "todo", "by_hand"]
 
 
 async def test_b_is_about_the_run_that_is_followed(desk: OpenDesk) -> None:

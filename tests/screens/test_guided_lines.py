@@ -11,7 +11,8 @@ import pytest
 from app.guided.load import Sources, load
 from app.guided.playbook import blank
 from app.model.view import GuideRun
-from screens.guided.lines import NextKey, Shown, playbook_page, rail, run_page, step_page, strip
+from screens.guided.books import playbook_page
+from screens.guided.lines import NextKey, Shown, rail, run_page, step_page, strip
 from screens.present.cells import Line, cells
 from screens.present.look import ASCII, UNICODE, Look
 from tests.screens.conftest import Desk, OpenDesk

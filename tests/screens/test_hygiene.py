@@ -5,19 +5,16 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
-import pytest
 from textual.binding import Binding
 
-from screens.cases.commands import CASES, REGISTRY
+from screens.cases.commands import EVERY
 from screens.command.catalogue import COMMANDS, bindings
 from screens.command.keymap import TOGETHER
-from screens.command.registry import BANNED, SECTIONS, Command
+from screens.command.registry import BANNED, SECTIONS
 from screens.theme import THEMES, choose_theme
 
-EVERY = (*COMMANDS, *CASES)
 SCREENS = Path(__file__).resolve().parents[2] / "screens"
 HEAVY = (
     "boto3",
@@ -47,7 +44,7 @@ def test_the_ui_process_loads_no_sdk_and_no_engine() -> None:
 
 
 def test_no_default_key_belongs_to_tmux_or_flow_control() -> None:
-    for command in EVERY:
+    for command in EVERY.commands:
         for key in command.keys.split(","):
             assert key not in BANNED and "alt+" not in key, command.id
             assert not (command.writes and key.startswith("ctrl+")), (
@@ -56,16 +53,15 @@ def test_no_default_key_belongs_to_tmux_or_flow_control() -> None:
 
 
 def test_a_key_that_moves_writes_nothing() -> None:
-    moving = {key for one in EVERY if one.section == "lists" for key in one.keys.split(",")}
-    assert not [one.id for one in EVERY if one.writes and moving & set(one.keys.split(","))]
+    moving = {key for one in EVERY.commands if one.section == "lists" for key in one.keys.split(",")}
+    assert not [one.id for one in EVERY.commands if one.writes and moving & set(one.keys.split(","))]
 
 
-@pytest.mark.parametrize("commands", [COMMANDS, REGISTRY.commands], ids=["a case", "before a case"])
-def test_commands_have_ids_and_words_of_their_own(commands: Sequence[Command]) -> None:
-    ids = [command.id for command in commands]
-    words = [word for command in commands for word in command.names]
+def test_commands_have_ids_and_words_of_their_own() -> None:
+    ids = [command.id for command in EVERY.commands]
+    words = [word for command in EVERY.commands for word in command.names]
     assert len(ids) == len(set(ids)) and len(words) == len(set(words))
-    for command in commands:
+    for command in EVERY.commands:
         assert not command.takes or command.names, f"{command.id} takes an argument, so it needs a word"
         assert command.keys or command.names, f"{command.id} can be reached by nothing"
 
@@ -77,12 +73,11 @@ def test_what_is_in_force_together_binds_a_key_once() -> None:
         *pages,
         ("everywhere", "back", "lists"),
         ("everywhere", "panes", "lists"),
-        ("cases", "lists"),
     ):
-        commands = REGISTRY.commands if "cases" in together else COMMANDS
-        taken = [key for one in commands if one.section in together for key in one.keys.split(",") if key]
+        taken = [key for one in EVERY.commands if one.section in together for key in one.keys.split(",") if key]
         assert len(taken) == len(set(taken)), (together, sorted(key for key in taken if taken.count(key) > 1))
     assert {command.section for command in COMMANDS} <= set(SECTIONS)
+    assert {command.section for command in EVERY.commands} <= {section for group in TOGETHER for section in group}
     assert all(isinstance(one, Binding) and one.id for one in bindings(*SECTIONS))
 
 

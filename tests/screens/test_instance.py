@@ -9,6 +9,7 @@ import pytest
 from rich.cells import cell_len
 
 from app.model import EvidenceItem
+from screens.command.catalogue import DEFAULT
 from screens.present.acquisition_page import parts, step_lines
 from screens.present.acquisitions import rows
 from screens.present.cells import cells
@@ -25,7 +26,7 @@ from tests.screens.seed_instance import rows as step_rows
 
 def row(width: int, **more: Any) -> list[str]:
     held = {lease.id: lease for lease in leases(NOW)}
-    found = rows(acquisition(**more), held, NOW, width, UNICODE)
+    found = rows(acquisition(**more), held, NOW, width, UNICODE, DEFAULT.key)
     assert all(cells(line) == width for line in found)
     return ["".join(piece for piece, _ in line) for line in found]
 
@@ -49,7 +50,7 @@ def test_a_step_that_is_cut_still_says_which_disk() -> None:
     assert "26/31 vol-07aa61d… · Wait until the copy in the forensic" in row(66, step=title, percent=41)[1]
     assert title in row(130, step=title, percent=41)[1]
     at = {"vol-07aa61d2f0b9c8e3d": "/dev/xvdf"}
-    _, line = rows(acquisition(step=title, percent=41), {}, NOW, 76, UNICODE, (), at)
+    _, line = rows(acquisition(step=title, percent=41), {}, NOW, 76, UNICODE, DEFAULT.key, (), at)
     assert "26/31 xvdf · Wait until the copy in the forensics account" in "".join(piece for piece, _ in line)
 
 
@@ -61,7 +62,7 @@ def test_the_page_of_steps_cuts_no_title() -> None:
 
 def test_a_lease_that_ends_soon_is_said_before_how_much() -> None:
     ending = msgspec.structs.replace(leases(NOW)[2], expires="2026-11-23T14:04:30Z")
-    _, line = rows(acquisition(), {"L-0003": ending}, NOW, 66, UNICODE)
+    _, line = rows(acquisition(), {"L-0003": ending}, NOW, 66, UNICODE, DEFAULT.key)
     assert "lease L-0003 1:09" in "".join(piece for piece, _ in line)
 
 

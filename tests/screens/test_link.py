@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 from datetime import timedelta
 from pathlib import Path
 
 import msgspec
+import pytest
 
+from app.client.launch import connect
+from app.client.rpc import AgentClient
 from app.clock import stamp_us
 from app.faults import AgentGone, SigningLocked
+from app.locations import Locations
 from screens.link import Link
 from screens.root import Workbench
+from tests.evidence.sealed import folder
 from tests.screens.conftest import OpenDesk, desk_on
 from tests.screens.fakes import FixedClock, ScriptedCommands
 from tests.screens.seed import NOW
@@ -163,6 +169,22 @@ async def test_an_agent_that_went_away_is_said_to_come_back_by_itself(tmp_path: 
         assert seen == [None, 1]
         again.set()
         await d.until(lambda: d.app.link.state == "attached")
+
+
+async def test_an_agent_that_cannot_be_started_is_told_and_tried_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")  # upgraded under our feet
+    tries = 0
+
+    async def reach() -> AgentClient:
+        nonlocal tries
+        tries += 1
+        return await connect(folder(tmp_path), Locations({"HOME": str(tmp_path)}))
+
+    async with desk_on(tmp_path, connect=reach, size=(200, 50)) as d:
+        await d.sees("Not connected to the agent", "/nowhere/python: No such file", "it is being started again")
+        await d.until(lambda: tries > 2)
 
 
 async def test_leaving_without_an_agent_does_not_promise_anything(tmp_path: Path) -> None:

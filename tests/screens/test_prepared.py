@@ -79,6 +79,30 @@ async def test_values_that_no_agent_writes(desk: OpenDesk, how: str) -> None:
         assert d.app.is_running
 
 
+@pytest.mark.parametrize(
+    "body",
+    ["[" * 100_000, '{"a":' * 100_000, '{"op":"x","summary":"y","a":' + '{"a":' * 800 + "1" + "}" * 801],
+    ids=["list", "object", "deep"],
+)
+async def test_a_line_that_is_nested_without_end(desk: OpenDesk, body: str) -> None:
+    async with desk() as d:
+        for line in (215, 216):
+            read = {"seq": line, "ts": "2026-11-23T14:03:21Z", "op": "plan.approve", "phase": "intent",
+                    "acq": "A-0005", "item": "E-0005", "summary": "Deep"}  # fmt: skip
+            d.model.event(line, read, body)
+        await d.until(lambda: d.app.snapshot.event_lines == 216)
+        await d.press("4", "G", "enter")
+        await d.sees("line 216 is no event")
+        await d.press("escape")
+        d.app.open_acquisition("A-0005")
+        await d.sees("Deep")
+        await d.press("escape", "E", "enter")
+        await d.sees("Custody", "2 lines")
+        await d.press("tab", "enter")
+        await d.sees("line 216 is no event")
+        assert d.app.is_running
+
+
 @pytest.mark.parametrize("how", FOREIGN)
 async def test_a_file_of_somebody_else(desk: OpenDesk, how: str) -> None:
     async with desk() as d:

@@ -19,6 +19,7 @@ from rich.cells import cell_len
 from app.clock import stamp
 from app.model import Acquisition
 from app.model.view import StepRow
+from screens.command.catalogue import DEFAULT
 from screens.present import amounts, durations
 from screens.present.acquisition_page import parts, step_lines
 from screens.present.acquisitions import done_percent, rows
@@ -214,7 +215,7 @@ def of(ident: str, **more: Any) -> Acquisition:
 
 
 def shown(one: Acquisition, *, width: int = 100, steps: Sequence[StepRow] = ()) -> str:
-    return text(rows(one, {}, NOW, width, UNICODE, steps))
+    return text(rows(one, {}, NOW, width, UNICODE, DEFAULT.key, steps))
 
 
 def test_percent_is_of_bytes_only_while_bytes_are_what_is_counted() -> None:
@@ -242,10 +243,10 @@ def test_an_error_that_does_not_fit_says_why_before_where() -> None:
 
 def test_what_hinders_a_running_one_is_said_in_its_row() -> None:
     hint = "no answer from the cloud since 11:02, trying again"
-    assert (f"{hint}", "wait") in rows(of("A-0007", error=hint), {}, NOW, 100, UNICODE)[1]
+    assert (f"{hint}", "wait") in rows(of("A-0007", error=hint), {}, NOW, 100, UNICODE, DEFAULT.key)[1]
     (row,) = [one for _, one in step_rows(NOW) if one.state == "running"]
     noted = msgspec.structs.replace(row, note=hint)
-    assert (f"{hint}", "wait") in rows(of("A-0007"), {}, NOW, 100, UNICODE, [noted])[1]
+    assert (f"{hint}", "wait") in rows(of("A-0007"), {}, NOW, 100, UNICODE, DEFAULT.key, [noted])[1]
     assert hint not in shown(of("A-0007"), steps=[msgspec.structs.replace(noted, state="done")])
 
 

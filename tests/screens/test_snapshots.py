@@ -76,7 +76,7 @@ def after(*keys: str, words: str = "") -> Callable[[Pilot[Any]], Any]:
             await pilot.press(key)
             await quiet()
         await until(lambda: words in screen_text(app))
-        app._case_changed()
+        app.repaint()
         await quiet()
 
     return run

@@ -10,6 +10,7 @@ import pytest
 
 from app.clock import stamp
 from app.model import Acquisition, Lease
+from screens.command.catalogue import DEFAULT
 from screens.present.acquisitions import nothing_lost, rows
 from screens.present.look import UNICODE
 from screens.present.reasons import why
@@ -38,7 +39,7 @@ def of(ident: str, **more: Any) -> Acquisition:
 
 
 def shown(one: Acquisition, width: int = 76, held: dict[str, Lease] | None = None) -> str:
-    found = rows(one, held or {}, NOW, width, UNICODE)
+    found = rows(one, held or {}, NOW, width, UNICODE, DEFAULT.key)
     return "\n".join("".join(piece for piece, _ in line).rstrip() for line in found)
 
 

@@ -12,10 +12,11 @@ from app.clock import stamp
 from app.model import Account, Acquisition, EvidenceItem
 from app.model.view import EvidenceCheck, Scan
 from screens.acquisition.steps import StepsScreen
+from screens.command.catalogue import DEFAULT
 from screens.evidence.checks import checks_of, newest
 from screens.page.screen import PageScreen
 from screens.present.account_page import account_lines
-from screens.present.accounts import Node, Progress, node_line, progress_of, scan_failed
+from screens.present.accounts import UNLISTED, Node, Progress, node_line, outdated, progress_of, scan_failed
 from screens.present.acquisition_page import Part, shortened, step_lines
 from screens.present.acquisitions import rows
 from screens.present.cells import Line, cells
@@ -61,8 +62,12 @@ def text(lines: Any) -> str:
     return "\n".join("".join(piece for piece, _ in line).rstrip() for line in lines)
 
 
-def scan(state: Any, error: str | None = None, region: str = REGION) -> Scan:
-    return Scan(cloud="aws", account=SHOP, region=region, state=state, found=4, error=error, at=stamp(NOW))
+def scan(state: Any, error: str | None = None, region: str = REGION, **more: Any) -> Scan:
+    found = Scan(cloud="aws", account=SHOP, region=region, state=state, found=4, error=error, at=stamp(NOW))
+    return msgspec.structs.replace(found, **more)
+
+
+EARLIER = stamp(NOW - timedelta(hours=1, minutes=1))
 
 
 # Cause, what is left, what to do
@@ -88,10 +93,10 @@ def test_a_strip_keeps_what_is_left_of_the_evidence(width: int, most: int) -> No
 def test_a_row_keeps_enough_of_the_next_step() -> None:
     held = of("A-0006", error=REFUSED, next=TODO)
     assert "denied: sts:AssumeRole · 60 % kept → whoever runs account 22222" in text(
-        rows(held, {}, NOW, 100, UNICODE)
+        rows(held, {}, NOW, 100, UNICODE, DEFAULT.key)
     )
     long = msgspec.structs.replace(held, error="why " * 40)
-    assert "kept" not in text(rows(long, {}, NOW, 64, UNICODE))
+    assert "kept" not in text(rows(long, {}, NOW, 64, UNICODE, DEFAULT.key))
 
 
 # The page of one acquisition
@@ -212,6 +217,61 @@ def test_the_page_of_an_account_keeps_every_word(width: int) -> None:
     assert "Mend the cause" in told
 
 
+def test_the_page_of_an_account_says_from_when_each_region_is() -> None:
+    one = Account(cloud="aws", id=SHOP, name="shop", reachable=True)
+
+    def told(*scans: Scan) -> str:
+        lines = account_lines(one, scans, (1, 9), NOW, 110, UNICODE)
+        return " ".join(text(lines).split())
+
+    failed = scan("failed", "no answer", good=EARLIER)
+    shows = "eu-west-1 shows what was there at 13:02 UTC; the scan of 14:03 failed: no answer"
+    assert f"{shows} That scan had seen 4 before it failed: these are newer." in told(failed)
+    none = told(msgspec.structs.replace(failed, found=0))
+    assert shows in none and "newer" not in none
+    yesterday = told(msgspec.structs.replace(failed, good="2026-11-22T16:02:00Z"))
+    assert "at 2026-11-22 16:02 UTC; the scan of 14:03" in yesterday
+    never = told(scan("failed", "no answer"))
+    assert "eu-west-1 failed 14:03 UTC no answer No scan of it was ever complete" in never
+    unlisted = told(scan("failed", "refused", region=UNLISTED, found=0), scan("done", at=EARLIER, good=EARLIER))
+    assert "the list of regions failed 14:03 UTC refused So no region was scanned" in unlisted
+    assert "eu-west-1: 4 seen 13:02 UTC" in unlisted and "ever complete" not in unlisted
+    assert "is being read: 4 so far, the rest is as of 13:02 UTC" in told(scan("running", good=EARLIER))
+
+
+def test_a_title_says_from_when_the_rows_are() -> None:
+    mine, older = ("aws", SHOP), stamp(NOW - timedelta(hours=2))
+    failed = scan("failed", "why", good=EARLIER)
+    assert outdated([scan("done")], mine, NOW) == ("", "") == outdated([], None, NOW)
+    assert outdated([failed], mine, NOW) == ("last scan failed 14:03", "as of 13:02")
+    assert outdated([scan("failed", "why")], mine, NOW) == ("last scan failed 14:03", "")
+    second = scan("failed", "why", "eu-north-1", good=older)
+    assert outdated([failed, second], mine, NOW)[1] == "as of 12:03"  # the oldest of them
+    assert outdated([second, scan("done")], mine, NOW) == ("last scan partly failed 14:03", "in part as of 12:03")
+    unlisted = [scan("failed", "why", UNLISTED), scan("done", at=EARLIER, good=EARLIER)]
+    assert outdated(unlisted, mine, NOW) == ("last scan failed 14:03", "as of 13:02")
+    other = scan("done", account=LEGACY)
+    assert outdated([other, failed], None, NOW) == ("last scan failed 14:03", "in part as of 13:02")
+    assert outdated([other, failed], ("aws", LEGACY), NOW) == ("", "")
+
+
+@pytest.mark.parametrize(("size", "fits"), [((80, 24), True), ((60, 15), False), ((132, 40), True)])
+async def test_the_title_of_the_rows_of_an_older_scan(desk: OpenDesk, size: tuple[int, int], fits: bool) -> None:
+    async with desk(size=size) as d:
+        d.model.scan(scan("done", at=EARLIER))
+        d.model.scan(scan("failed", "no answer"))
+        await d.press("1")
+        await d.until(lambda: any(one.state == "failed" for one in d.app.snapshot.scans))
+        d.app.workbench.accounts.rows.go_to(f"account\0aws\0{SHOP}")
+        await d.press("enter")
+        await d.sees("Last scan failed 14:03")
+        await d.press("2", "z")
+        await d.sees("last scan failed 14:03")
+        pane = d.app.workbench.resources
+        await d.until(lambda: str(pane.border_title).endswith("failed 14:03 · as of 13:02") is fits)
+        assert ("shop-prod" in str(pane.border_title)) is (size[0] > 80)  # it stands in the last line too
+
+
 @pytest.mark.parametrize("size", [(80, 24), (132, 40)])
 async def test_enter_tells_why_an_account_is_locked_or_its_scan_failed(
     desk: OpenDesk, size: tuple[int, int]
@@ -234,7 +294,7 @@ async def test_enter_tells_why_an_account_is_locked_or_its_scan_failed(
         await d.press("escape")
         pane.rows.go_to(f"account\0aws\0{SHOP}")
         await d.press("o")
-        await d.sees("eu-west-1 failed 14:03 UTC", "timed out")
+        await d.sees("eu-west-1 shows what was there at 14:03 UTC; the scan of 14:03", "timed out")
         d.model.scan(scan("done"))
         await d.sees("4 seen 14:03 UTC")
         d.model.scan(scan("failed", "no answer"))
