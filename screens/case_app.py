@@ -25,6 +25,7 @@ from screens.command.registry import Registry
 from screens.credentials.arm import ArmScreen
 from screens.custody.event import EventScreen
 from screens.custody.screen import VerifyScreen
+from screens.custody.verifying import Verifying
 from screens.evidence.checks import checks_of
 from screens.guided.follow import Follower
 from screens.link import Link
@@ -93,6 +94,7 @@ class CaseApp(TerminalApp[str]):
         self.reader = Reader(sqlite, coarse=self.options.low_bandwidth)
         self.link = Link(connect, examiner, self.clock, self.repaint)
         self.follower = Follower(self.bench, sources, self.repaint_screens)
+        self.verifying = Verifying()
         self.last_verification: tuple[bool, datetime] | None = None
         """Whether the newest verification of this session was good, and when it came."""
         self.verified_items: Mapping[str, EvidenceCheck] = MappingProxyType({})
@@ -314,12 +316,12 @@ class CaseApp(TerminalApp[str]):
         """Check the record and the evidence now."""
         self.push_screen(VerifyScreen())
 
-    def verified(self, result: dict[str, Any]) -> None:
-        """The agent has verified the record and the evidence."""
+    def verified(self, result: dict[str, Any], began: datetime | None) -> None:
+        """The agent has verified the record and the evidence, as they were when it ``began``."""
         now = self.clock.now()
         self.last_verification = (result.get("ok") is True, now)
         self.verified_items = {**self.verified_items, **checks_of(result, now)}
-        self.follower.saw_verification(result)
+        self.follower.saw_verification(result, began)
 
     def tampered(self, exercise: Exercise) -> None:
         """The exercise has shown what a changed record looks like."""

@@ -37,7 +37,7 @@ class VerifyScreen(PageScreen):
 
     @property
     def _now(self) -> Verifying:
-        return self.bench.workbench.custody.verifying
+        return self.bench.verifying
 
     @property
     def _log(self) -> int:
@@ -110,7 +110,7 @@ async def _verify(bench: Workbench, now: Verifying) -> None:
         if not isinstance(answer, dict):
             raise Fault("the agent's answer is not a verification", next="run jumpbag verify on the case")
         now.answered(answer, bench.clock)
-        bench.verified(answer)
+        bench.verified(answer, now.began)
     except Fault as fault:
         now.failed(fault, bench.clock)
     pages = [screen for screen in bench.screen_stack if isinstance(screen, VerifyScreen)]

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from math import inf
 from typing import TYPE_CHECKING, Any, Literal
@@ -232,9 +233,10 @@ class Follower:
         eligible: bool = False,
         route: str = "",
         kms: str = "",
+        at: datetime | None = None,
     ) -> None:
-        """Something was on the screen. ``target`` is ``cloud:account:id``."""
-        sight = Sight(what, self._bench.clock.now(), kind, target, eligible, route, kms)
+        """Something was on the screen, now or ``at`` that time (UTC). ``target`` is ``cloud:account:id``."""
+        sight = Sight(what, at or self._bench.clock.now(), kind, target, eligible, route, kms)
         self.seen = Seen(self.seen.began, (*self.seen.sights, sight)[-_SIGHTS:])
         self._judge()
 
@@ -266,10 +268,10 @@ class Follower:
         if isinstance(fault, Untagged):
             self.saw("refused", kind, target)
 
-    def saw_verification(self, result: Any) -> None:
-        """``verify`` has answered; only a good answer is a sight."""
+    def saw_verification(self, result: Any, began: datetime | None) -> None:
+        """``verify`` has answered; only a good answer is a sight, of the time at which the reading ``began``."""
         if isinstance(result, dict) and result.get("ok") is True:
-            self.saw("verified")
+            self.saw("verified", at=began)
 
     # Commands
 

@@ -15,7 +15,6 @@ from textual.widget import Widget
 from app.client.events import FIELDS, since
 from app.client.filtering import Filter
 from screens.command.catalogue import bindings
-from screens.custody.verifying import Verifying
 from screens.present.amounts import count, plural
 from screens.widgets.row_list import RowList
 from screens.widgets.tail_list import TailList
@@ -42,7 +41,6 @@ class CustodyPane(Pane):
 
     def __init__(self) -> None:
         super().__init__("custody")
-        self.verifying = Verifying()
         self._all: EventPages | None = None
         self._some: EventPages | None = None
         self._filter = Filter()  # what _some was made with
