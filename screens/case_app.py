@@ -33,6 +33,7 @@ from screens.plan.batch import BatchScreen
 from screens.plan.screen import PlanScreen
 from screens.plan.targets import BatchTarget
 from screens.present.amounts import plural
+from screens.present.clocks import Clocks
 from screens.present.context import Surroundings, stale
 from screens.present.durations import left
 from screens.present.look import Look
@@ -52,7 +53,6 @@ NO_SOURCES = Sources()
 POLL_S = 0.25
 TICK_S = 1.0
 _PING_EVERY_S = 5.0
-_SKEW_S = 5.0
 _SLOW_TICK_S = 5.0
 _TOLD_S, _WARNED_S = 4.0, 8.0
 
@@ -102,7 +102,7 @@ class CaseApp(TerminalApp[str]):
         self.last_exercise: Exercise | None = None
         self.stopped = False
         """The person has stopped the agent."""
-        self._started = (self.clock.now(), self.clock.monotonic())
+        self._clocks = Clocks(self.clock.now(), self.clock.monotonic())
         self._pinged = self._ticked = 0.0
         self._asked_for_accounts = False
 
@@ -201,13 +201,12 @@ class CaseApp(TerminalApp[str]):
 
     def surroundings(self) -> Surroundings:
         """What the context bar shows besides the case."""
-        now, mono = self.clock.now(), self.clock.monotonic()
-        skew = (now - self._started[0]).total_seconds() - (mono - self._started[1])
+        self._clocks = self._clocks.seen(self.clock.now(), self.clock.monotonic())
         name = ""
         if self.screen_stack:
             bench = self.workbench
             name = bench.resources.scope_name if bench.is_attached and bench.is_mounted else ""
-        return Surroundings(self.link.state, name, round(skew) if abs(skew) > _SKEW_S else 0, self.examiner)
+        return Surroundings(self.link.state, name, self._clocks.moved_s, self.examiner)
 
     @property
     def armed(self) -> bool:
