@@ -81,6 +81,7 @@ def sealed_whole(case: Case, pack: Path, image: str, item: str = "E-0001") -> No
 # -- files that nothing signs ------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_planted_bag_is_not_taken_for_our_own(case: Case, cloud: Cloud, volumes: dict[str, str]) -> None:
     case.acquire(volumes["small"], "--wait")
     sealed, planted = case.bag("E-0001"), case.bag("E-0002")

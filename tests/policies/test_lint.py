@@ -81,6 +81,7 @@ def _linter() -> Any:
         (pytest.fail if os.environ.get("CI") == "true" else pytest.skip)(reason)
 
 
+@pytest.mark.slow
 def test_no_policy_has_a_finding(bench: Bench, policies: Mapping[str, Document]) -> None:
     parliament = _linter()
     found, used = [], set[Accepted]()

@@ -235,7 +235,7 @@ def test_the_pages_name_the_keys_that_they_are_given() -> None:
     assert "F8 reads every byte again" in texts[0] and "F7 shows the policies" in texts[1]
 
 
-@pytest.mark.parametrize("size", [(132, 40), (80, 24)])
+@pytest.mark.parametrize("size", [(132, 40), pytest.param((80, 24), marks=pytest.mark.slow)])
 async def test_no_page_names_a_key_that_was_changed(desk: OpenDesk, size: tuple[int, int]) -> None:
     office, mine = Office().with_run(INSTANCE, "by_hand"), all_new()
     async with desk(size=size, fill=office.fill, commands=office.commands, registry=mine) as d:

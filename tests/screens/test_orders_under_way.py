@@ -113,8 +113,11 @@ PLAN, BATCH = (
 
 @pytest.mark.parametrize(
     ("begin", "method", "said", "some"),
-    [(*PLAN, KEYS), (*PLAN, MORE), (*BATCH, KEYS)],
-    ids=["plan", "plan, more keys", "batch"],
+    [
+        pytest.param(*PLAN, KEYS, id="plan"),
+        pytest.param(*PLAN, MORE, id="plan, more keys", marks=pytest.mark.slow),
+        pytest.param(*BATCH, KEYS, id="batch", marks=pytest.mark.slow),
+    ],
 )
 async def test_any_key_while_it_starts_and_the_outcome_is_told_once(
     desk: OpenDesk, begin: Begin, method: str, said: str, some: tuple[str, ...]
@@ -132,6 +135,7 @@ async def test_any_key_while_it_starts_and_the_outcome_is_told_once(
             assert times(heard, said) == number, key
 
 
+@pytest.mark.slow
 async def test_any_key_while_a_run_is_taken_over(desk: OpenDesk) -> None:
     office = Office().with_run(INSTANCE, "by_hand", examiner=OTHER)
     async with desk(fill=office.fill, commands=office.commands) as d:
