@@ -149,7 +149,7 @@ class CaseScreen(EndingScreen[Result]):
         """From a page over the workbench to one of its panes. A page on which text is typed stays: a digit that is
         meant for the text would lose it."""
         bench = self.bench
-        if self.query(Input):
+        if any(field.display for field in self.query(Input)):
             bench.say(
                 f"{key_of(bench, 'page.back')} leaves this page; a digit does not, as text is typed here.",
                 "warning",

@@ -30,7 +30,7 @@ COMMANDS: tuple[Command, ...] = (
     Command("leases", "everywhere", "app.leases", "leases", "Every lease with its countdown", "l", ("leases",),
             synonyms=("expiry", "session", "tokens")),
     Command("evidence", "everywhere", "app.evidence", "evidence", "The sealed items, their digests and checks",
-            "E", ("evidence", "items", "ev"), synonyms=("bags", "results")),
+            "E", ("evidence", "items", "ev"), synonyms=("bags", "results", "export", "folder")),
     Command("verify", "everywhere", "app.verify", "verify", "Check the whole record and all evidence now", "",
             ("verify",), synonyms=_VERIFYING),
     Command("tamper", "everywhere", "app.tamper", "tamper",

@@ -41,6 +41,13 @@ async def test_a_refused_plan_says_why_and_what_to_do_and_cannot_be_approved(des
         assert d.commands.called("acquire") == []
 
 
+async def test_where_no_reason_can_be_typed_a_digit_leads_to_its_pane(desk: OpenDesk) -> None:
+    async with desk(commands=ScriptedCommands(plan=Untagged(f"{XVDA} is not tagged"))) as d:
+        await open_plan(d, armed=False)
+        await d.press("4")
+        assert isinstance(d.app.screen, WorkbenchScreen) and d.app.workbench.current is d.app.workbench.custody
+
+
 async def test_a_refused_start_is_shown_in_place(desk: OpenDesk) -> None:
     fault = Denied("the plan changed since it was shown", next="read the new plan: press r")
     async with desk(commands=ScriptedCommands(acquire=fault)) as d:
