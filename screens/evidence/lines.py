@@ -123,8 +123,8 @@ def check_lines(
     again, stop = key("evidence.verify"), key("evidence.stop")
     word, tone = check_word(check, now, look, when=False)
     if check is None:
-        lead = f"{look.idle} no check of it is recorded since it was sealed"
-        return fact("check", f"{lead}: {again} reads every byte again", width, tone)
+        never = f"{look.idle} no check of it is recorded since it was sealed"
+        return fact("check", f"{never}: {again} reads every byte again", width, tone)
     if waits(check):
         return fact("check", f"{word}: one item is read at a time. {stop} takes it off the queue", width, tone)
     if check.state == "running":
