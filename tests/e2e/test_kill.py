@@ -170,7 +170,7 @@ def _has_event(lines: list[bytes], size: int) -> bool:
 @pytest.mark.parametrize(
     "moved",
     [
-        pytest.param(True, id="after-the-rename"),
+        pytest.param(True, id="after-the-rename", marks=pytest.mark.slow),
         pytest.param(False, id="before-the-rename", marks=pytest.mark.slow),
     ],
 )

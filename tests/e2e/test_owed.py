@@ -73,6 +73,7 @@ def test_a_download_that_failed_goes_on_after_the_transport_copy_is_gone(field: 
     assert len(case.events("snapshot.copy", phase="result")) == 2
 
 
+@pytest.mark.slow
 def test_what_may_not_be_deleted_does_not_keep_the_evidence_hostage(field: Field, case: Case) -> None:
     field.cloud.faults(deny=["ec2:DeleteSnapshot"])
     acq = started(case)
