@@ -51,8 +51,10 @@ def story(jumpbag: Jumpbag, running: Cloud) -> Iterator[Story]:
         volumes = case.volumes()
         case.run("acquire", "disk", volumes["small"], "--wait", "--reason", "the web shell").ok()
         told.look("idle")
-        running.faults(latency_ms=[250, 300], expire_leases_after_s=2)
+        running.faults(latency_ms=[600, 700])
         acq = case.acquire(volumes["many"])
+        # After the plan: planning alone may take longer than such a lease on a busy machine.
+        running.faults(latency_ms=[600, 700], expire_leases_after_s=2)
         until(
             "blocks arrive",
             lambda: (
@@ -60,6 +62,7 @@ def story(jumpbag: Jumpbag, running: Cloud) -> Iterator[Story]:
             ),
         )
         told.look("reading")
+        until("a lease refused early was replaced", lambda: bool(case.events("lease.renew", phase="result")))
         case.kill_agent()
         running.well()
         case.acquisitions()
