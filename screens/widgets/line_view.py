@@ -96,6 +96,9 @@ class LineView(ScrollView, can_focus=False, inherit_bindings=False):
         if size != self.virtual_size:
             self.virtual_size = size
             if self.styles.auto_dimensions:
+                # Textual keeps a widget's box by the count of its layout requests, and does not count one that
+                # comes while another waits; were the screen laid out between the two, the first one's would stay.
+                self._layout_updates += 1
                 self.refresh(layout=True)
 
     def repaint(self) -> None:
@@ -173,11 +176,7 @@ class LinesView(LineView):
 
     def show(self, lines: Sequence[Line]) -> None:
         """Replace the lines; only cells that differ are painted."""
-        grown = len(lines) != len(self._lines)
         self._lines = lines
-        if grown and self.styles.auto_dimensions:
-            self.virtual_size = Size(self.inner, len(lines))
-            self.refresh(layout=True)
         self.repaint()
 
     @property
