@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import gc
 import os
 import signal
 import sys
@@ -46,6 +47,7 @@ def case(home: Locations, tmp_path: Path) -> CaseFolder:
 
 @pytest.fixture(autouse=True)
 def nothing_left_open() -> Iterator[None]:
+    gc.collect()  # what earlier tests left is not ours
     before = set(Path("/proc/self/fd").iterdir())
     yield
     assert set(Path("/proc/self/fd").iterdir()) == before
