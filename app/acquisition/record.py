@@ -103,11 +103,17 @@ class Record:
                 self._index(body)
                 self._headed(body, sha256)
                 self._model.event(line, body, text)
+        self.evidence.left_open()
         for item in self.items.values():
             self._model.item(item)
         for check in self.evidence.checks.values():
             self._model.check(check)
         self._state()
+
+    @property
+    def lines(self) -> int:
+        """How many lines the log has, fragments included."""
+        return self._ledger.lines
 
     @property
     def items(self) -> dict[str, EvidenceItem]:

@@ -23,14 +23,15 @@ _NO_OUTCOME = "the agent ended before this check did"
 class SealedEvidence:
     """Built by reading the log from its first line on; every event is given to it once.
 
-    ``items`` and ``checks`` are by evidence id. A check whose intent has no outcome yet reads as stopped: whether
-    it runs at this moment only the process that runs it knows.
+    ``items`` and ``checks`` are by evidence id. A check counts once it has its outcome; :meth:`left_open` is for
+    those that will have none.
     """
 
     def __init__(self, evidence: Path) -> None:
         self.items: dict[str, EvidenceItem] = {}
         self.checks: dict[str, EvidenceCheck] = {}
         self._evidence = evidence
+        self._begun: dict[str, EvidenceCheck] = {}  # corr of an intent without an outcome -> how it stands then
         self._collected: dict[str, int] = {}  # evidence id -> bytes of its files
 
     def collected(self, body: dict[str, Any]) -> None:
@@ -64,11 +65,11 @@ class SealedEvidence:
         when = stamp(parse_stamp(body["ts"]))
         if body["phase"] == "intent":
             total = int(body.get("params", {}).get("bytes", "0"))
-            self.checks[item.id] = EvidenceCheck(
+            self._begun[body["corr"]] = EvidenceCheck(
                 item=item.id, state="stopped", bytes_total=total, started=when, ended=when, reason=_NO_OUTCOME
             )
             return
-        begun = self.checks.get(item.id, EvidenceCheck(item=item.id, state="stopped"))
+        begun = self._begun.pop(body["corr"], EvidenceCheck(item=item.id, state="stopped"))
         done = int(body.get("params", {}).get("bytes", "0"))
         state = _state(body)
         self.checks[item.id] = msgspec.structs.replace(
@@ -83,6 +84,10 @@ class SealedEvidence:
         fresh = tuple(digest for digest in read_digests(body) if digest not in item.digests)
         if fresh:
             self.items[item.id] = msgspec.structs.replace(item, digests=item.digests + fresh)
+
+    def left_open(self) -> None:
+        """The log was read to its end by a new agent: a check without an outcome reads as stopped."""
+        self.checks |= {check.item: check for check in self._begun.values()}
 
 
 def not_sealed(params: dict[str, Any]) -> str | None:

@@ -162,6 +162,7 @@ class CaseAgent:
         engine = Engine(case.engine, case.log, execution.steps, execution.execute, ending.finish)
         self.acquisitions = Acquisitions(record, board, gates, ending, engine, self.clock)
         self.checks = Checks(record, self._model, self.clock)
+        self.verifying.keep(record, self.checks)
         self.planning = Planning(case, self.browse, providers, self.acquisitions, self.window, self.clock)
         self.acquisitions.restore()
         self._engine = engine
@@ -357,6 +358,7 @@ class CaseAgent:
         if up:
             self.acquisitions.stop()
             await self.checks.close()
+            await self.verifying.close()
             await self._settle()
         for task in list(self._tasks):
             task.cancel()

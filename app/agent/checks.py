@@ -7,27 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import threading
-from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import msgspec
 
 from app.acquisition.record import AGENT, Record
-from app.acquisition.sealed import STOPPED, not_sealed
-from app.agent.findings import in_words
+from app.agent.rereading import Rereading, begun, ended, read, size
 from app.case.readmodel import ReadModel
 from app.clock import Clock, parse_stamp, stamp
-from app.custody import CannotRead, Entry
-from app.custody.disk import Wrong, kind_of, open_file, walk
-from app.custody.plain import plain
-from app.custody.record import Seal
-from app.custody.survey import Survey
-from app.faults import Broken, Fault, Refused, Usage
-from app.model.disagreement import Disagreement
+from app.faults import Fault, Refused, Usage
 from app.model.view import EvidenceCheck
 from app.text import visible
 
@@ -35,38 +24,20 @@ log = logging.getLogger("jumpbag.checks")
 
 _EVERY_S = 0.25
 _LEAVE_S = 10.0
-_NAMED = 20
-_KEEP = "keep the bag as it is, and compare it with another copy"
-
-
-class Stopped(Exception):
-    """A check ended because it was asked to."""
-
-
-class _Disagrees(Wrong):
-    """The bag was read, to its end or not, and is not what was sealed. ``found`` is the whole of it."""
-
-    def __init__(self, first: str, found: Disagreement) -> None:
-        super().__init__(first)
-        self.found = found
 
 
 @dataclass(slots=True)
 class _Check:
-    """One check, waiting or under way. The thread that reads writes ``bytes_done``, and in ``first`` what is known
-    not to agree."""
+    """One check, waiting or under way."""
 
     row: EvidenceCheck
-    actor: str
-    stop: threading.Event = field(default_factory=threading.Event)
-    stopped_by: str = ""
-    bytes_done: int = 0
-    first: str = ""
+    reading: Rereading
     over: asyncio.Event = field(default_factory=asyncio.Event)
 
     def end(self, by: str) -> None:
-        self.stopped_by = self.stopped_by or by
-        self.stop.set()
+        if not self.reading.stop.is_set():
+            self.reading.stopped_by = by
+            self.reading.stop.set()
 
 
 class Checks:
@@ -102,7 +73,8 @@ class Checks:
         under_way = self._find(item)
         if under_way is not None:
             return under_way.row
-        check = self._waiting[item] = _Check(EvidenceCheck(item=item, state="running"), actor)
+        reading = Rereading(self._record.case.bag(item), self._record.seal(item), actor)
+        check = self._waiting[item] = _Check(EvidenceCheck(item=item, state="running"), reading)
         self._show(check)
         if self._turns is None or self._turns.done():
             self._turns = asyncio.create_task(self._one_after_the_other())
@@ -133,6 +105,12 @@ class Checks:
         for row in rows.values():
             self._model.check(row)
 
+    def keep_shown(self, item: str) -> None:
+        """Of an item that was read otherwise meanwhile: show its check that waits or runs, if there is one."""
+        check = self._find(item)
+        if check is not None:
+            self._model.check(check.row)
+
     async def close(self) -> None:
         """The agent stops: nothing begins any more, and what runs is closed in the log, within ten seconds."""
         self._closed = True
@@ -160,67 +138,17 @@ class Checks:
 
     async def _check(self, check: _Check) -> None:
         """From the intent to its outcome. No byte is read before the intent is on disk."""
-        item, record = check.row.item, self._record
-        bag, seal = record.case.bag(item), record.seal(item)
-        total = await asyncio.to_thread(_size, bag)
-        intent = record.intent(
-            "evidence.verify",
-            f"Read every byte of {item} again, and compare it with its manifests and its seal.",
-            actor=check.actor,
-            item=item,
-            acq=seal.acq,
-            params={"bytes": str(total)},
-        )
-        self._show(check, bytes_total=total, started=stamp(parse_stamp(intent.ts)))
-        reading = asyncio.ensure_future(asyncio.to_thread(_read, check, bag, seal, record.case.id))
-        while not reading.done():
-            await asyncio.wait({reading}, timeout=_EVERY_S)
-            if (check.bytes_done, check.first) != (check.row.bytes_done, check.row.reason or ""):
-                self._show(check, bytes_done=check.bytes_done, reason=check.first or None)
-        self._close(check, intent, reading)
-        check.row = record.evidence.checks[item]
-
-    def _close(self, check: _Check, intent: Entry, reading: asyncio.Future[Survey]) -> None:
-        """The outcome. The record writes the row that goes with it."""
-        item, done, record = check.row.item, check.bytes_done, self._record
-        params: dict[str, Any] = {"bytes": str(done)}
-        try:
-            report = reading.result()
-        except Stopped:
-            record.abandoned(
-                intent,
-                f"The check of {item} was stopped after {done} of {check.row.bytes_total} bytes: it says nothing "
-                "of the item.",
-                "interrupted" if check.stopped_by == AGENT else STOPPED,
-                _stopped(check),
-                params=params,
-            )
-        except _Disagrees as error:
-            fault: Fault = Broken(str(error), next=_KEEP)
-            params["disagree"] = plain(msgspec.to_builtins(error.found))
-            summary = f"{item} does not agree with the record: {in_words(error.found, str(error))}"
-            record.failed(intent, summary, fault, params=params)
-        except Wrong as error:
-            fault = Broken(str(error), next=_KEEP)
-            record.failed(intent, f"{item} does not agree with the record: {error}.", fault, params=params)
-        except (CannotRead, OSError) as error:
-            fault = Fault(str(error), provider_code="unreadable")
-            record.failed(intent, f"{item} could not be read: {error}.", fault, params=params)
-        except Exception as error:
-            log.error("a check ended", exc_info=error)
-            fault = Fault(f"an error inside the agent ({type(error).__name__})")
-            record.failed(intent, f"{item} could not be checked: {fault.message}.", fault, params=params)
-        else:
-            # Nothing of ours is left in a bag once it is sealed: such a file was put there by somebody.
-            if strangers := [visible(name) for name in report.ignored]:
-                params["not_sealed"] = {"files": len(strangers), "names": strangers[:_NAMED]}
-            record.result(
-                intent,
-                f"{item} agrees with its manifests and its seal: every byte was read again."
-                + (f" But {not_sealed(params)}." if strangers else ""),
-                digests=_reverified(report, record.seal(item)),
-                params={**params, "files": len(report.digests)},
-            )
+        reading, record = check.reading, self._record
+        reading.bytes_total = await asyncio.to_thread(size, reading.bag)
+        intent = begun(record, reading)
+        self._show(check, bytes_total=reading.bytes_total, started=stamp(parse_stamp(intent.ts)))
+        outcome = asyncio.ensure_future(asyncio.to_thread(read, reading, record.case.id))
+        while not outcome.done():
+            await asyncio.wait({outcome}, timeout=_EVERY_S)
+            if (reading.bytes_done, reading.first) != (check.row.bytes_done, check.row.reason or ""):
+                self._show(check, bytes_done=reading.bytes_done, reason=reading.first or None)
+        ended(record, reading, intent, outcome.result)  # the record writes the row that goes with it
+        check.row = record.evidence.checks[check.row.item]
 
     def _show(self, check: _Check, **fields: Any) -> None:
         check.row = msgspec.structs.replace(check.row, **fields)
@@ -233,88 +161,3 @@ class Checks:
 
     def _now(self) -> str:
         return stamp(self._clock.now())
-
-
-def _stopped(check: _Check) -> str:
-    return "the agent stopped" if check.stopped_by == AGENT else f"{check.stopped_by} stopped it"
-
-
-def _reverified(report: Survey, seal: Seal) -> list[dict[str, str]]:
-    """What the seal names, as it was read just now."""
-    return [
-        {"of": of, "alg": "sha256", "hex": report.digests[of][0], "bytes": str(report.digests[of][1])}
-        | {"stage": "reverify"}
-        for of in seal.digests
-    ]
-
-
-# -- in the thread that reads --------------------------------------------------------------------------
-
-
-def _read(check: _Check, bag: Path, seal: Seal, case: str) -> Survey:
-    """Every byte of the bag, from the disk. Wrong, CannotRead or Stopped.
-
-    What ends it early says nothing of the item, unless it is known by then that it does not agree: that stays.
-    """
-    _uncache(bag)
-    before, last = 0, ("", 0)
-
-    def look() -> None:
-        check.first = survey.first
-        if check.stop.is_set():
-            raise Stopped
-
-    def progress(name: str, done: int, total: int) -> None:
-        nonlocal before, last
-        look()
-        if name != last[0]:
-            before += last[1]
-        last = name, done
-        check.bytes_done = before + done
-
-    survey, ended = Survey(seal=seal, look=look), ""
-    try:
-        survey.read(bag, case, progress)
-    except Exception as error:
-        if not survey.first:
-            raise
-        ended = _why(check, error)
-    if survey.first:
-        raise _Disagrees(survey.first, survey.findings(ended))
-    return survey
-
-
-def _why(check: _Check, error: Exception) -> str:
-    """Why a bag that is known not to agree was not read to its end."""
-    if isinstance(error, Stopped):
-        return _stopped(check)
-    if isinstance(error, CannotRead | OSError):
-        return f"it could not be read further: {error}"
-    log.error("a check ended", exc_info=error)
-    return f"an error inside the agent ({type(error).__name__})"
-
-
-def _uncache(bag: Path) -> None:
-    """Let the kernel forget what it holds of the bag's files, or a check soon after the seal would read memory
-    instead of the disk (posix_fadvise(2); a hint: pages that somebody uses stay)."""
-    for at in (bag.parent, bag):
-        kind = kind_of(at)
-        if kind != "dir":
-            raise Wrong(f"{visible(at)} is missing" if kind == "none" else f"{visible(at)} is not a directory")
-    for name, kind in walk(bag):
-        if kind != "file":
-            continue
-        with suppress(Wrong, CannotRead, OSError):
-            descriptor = open_file(bag / name)
-            try:
-                os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
-            finally:
-                os.close(descriptor)
-
-
-def _size(bag: Path) -> int:
-    """Bytes of the bag's files, holes included; 0 where that cannot be told now: the check will say why."""
-    try:
-        return sum((bag / name).lstat().st_size for name, kind in walk(bag) if kind == "file")
-    except (Wrong, CannotRead, OSError):
-        return 0

@@ -146,10 +146,10 @@ def methods(agent: CaseAgent) -> tuple[dict[str, Handler], Callable[[Peer], None
         return {"lease": lease, "state": "revoked"}
 
     async def check(peer: Peer, params: dict[str, Any]) -> Any:
-        done = await agent.verifying.verified()
+        done = await agent.verifying.verified(actor(peer))
         if done.found.ok and agent.record is not None and peer.attached:
             agent.guides.judge.verified(actor(peer), done.began)
-        return msgspec.to_builtins(done.found) | {"began": stamp_us(done.began)}
+        return msgspec.to_builtins(done.found) | {"began": stamp_us(done.began), "recorded": done.recorded}
 
     async def stop(peer: Peer, params: dict[str, Any]) -> Any:
         told = agent.status()

@@ -4,22 +4,25 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
+from app.acquisition.sealed import SealedEvidence
 from app.case.folder import CaseFolder, find
 from app.cli.output import emit, emit_line, fields, size, table
 from app.cli.session import Session
 from app.client.events import decode_body
-from app.clock import parse_stamp, stamp
 from app.custody import verify as check
 from app.faults import Broken, Usage
+from app.model import EvidenceItem
+from app.model.view import EvidenceCheck
 from app.text import visible
 
 _POLL_S = 0.3
+_CHECKED = {"ok": "agrees", "bad": "does not agree", "failed": "check failed", "stopped": "check stopped"}
 
 
 def bodies(events: Path) -> Iterator[dict[str, Any]]:
@@ -72,37 +75,45 @@ def custody(session: Session) -> int:
 
 
 def sealed(events: Iterable[dict[str, Any]], case: CaseFolder) -> list[dict[str, Any]]:
-    """What a log says was sealed: the images of disks, and files that describe a configuration (sha256 null)."""
-    rows: list[dict[str, Any]] = []
-    collected: dict[str, int] = {}
+    """What a log says was sealed: the images of disks, and files that describe a configuration (sha256 null).
+    ``check`` is the newest that has ended of those that read every byte of an item again, None without one."""
+    found = SealedEvidence(case.evidence)
+    by_op = {"config.collect": found.collected, "evidence.seal": found.sealed, "evidence.verify": found.checked}
     for body in events:
-        if body.get("phase") != "result" or body.get("op") not in ("evidence.seal", "config.collect"):
+        op = str(body.get("op"))
+        if op not in by_op or (op == "evidence.seal" and body.get("phase") != "result"):
             continue
         try:
-            if body["op"] == "config.collect":
-                collected[str(body["item"])] = int(body["params"]["bytes"])
-            else:
-                rows.append(_sealed(case, body, collected))
+            by_op[op](body)
         except (KeyError, ValueError, TypeError, AttributeError):
+            what = "check" if op == "evidence.verify" else "seal"
             raise Broken(
-                f"the log of {case.id} has a seal that is none", next=f"run `jumpbag verify {visible(case.path)}`"
+                f"the log of {case.id} has a {what} that is none",
+                next=f"run `jumpbag verify {visible(case.path)}`",
             ) from None
-    return rows
+    return [_sealed(item, found.checks.get(item.id)) for item in found.items.values()]
 
 
-def _sealed(case: CaseFolder, body: dict[str, Any], collected: Mapping[str, int]) -> dict[str, Any]:
-    item = str(body["item"])
-    image = next((d for d in body["digests"] if d["of"] == "data/disk.raw"), None)
+def _sealed(item: EvidenceItem, check: EvidenceCheck | None) -> dict[str, Any]:
     return {
-        "id": item,
-        "acquisition": body.get("acq"),
-        "kind": "disk" if image else "config",
-        "source": body.get("resource"),
-        "path": str(case.bag(item)),
-        "bytes": int(image["bytes"]) if image else collected.get(item),
-        "sha256": image["hex"] if image else None,
-        "sealed": stamp(parse_stamp(body["ts"])),
+        "id": item.id,
+        "acquisition": item.acquisition or None,
+        "kind": item.kind,
+        "source": item.source or None,
+        "path": item.path,
+        "bytes": item.bytes,
+        "sha256": item.sha256,
+        "sealed": item.sealed,
+        "check": {"state": check.state, "time": check.ended, "reason": check.reason} if check else None,
     }
+
+
+def _checked(check: dict[str, Any] | None) -> str:
+    """In the words of the screens, with the time in UTC."""
+    if check is None:
+        return "not checked"
+    word = "agrees, extra file" if check["state"] == "ok" and check["reason"] else _CHECKED[check["state"]]
+    return f"{word} {check['time']}"
 
 
 def evidence(session: Session) -> int:
@@ -112,11 +123,11 @@ def evidence(session: Session) -> int:
         emit(rows)
     else:
         table(
-            ("item", "kind", "of", "from", "size", "sha256", "sealed", "path"),
+            ("item", "kind", "of", "from", "size", "sha256", "sealed", "check", "path"),
             [
                 (
                     *(r["id"], r["kind"], r["source"], r["acquisition"], size(r["bytes"])),
-                    *(r["sha256"] or "–", r["sealed"], r["path"]),
+                    *(r["sha256"] or "–", r["sealed"], _checked(r["check"]), r["path"]),
                 )
                 for r in rows
             ],

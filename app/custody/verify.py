@@ -17,7 +17,14 @@ from app.custody.disk import CannotRead, Wrong, kind_of, locked, names, read_sma
 from app.custody.record import Finding
 from app.custody.record_files import own_text
 from app.custody.verify_bag import INFO, Progress, inspect_bag, looks_like_bag, read_info
-from app.custody.verify_evidence import EvidenceReading, bags_now, other_place, read_evidence
+from app.custody.verify_evidence import (
+    EvidenceReading,
+    Inspect,
+    bags_now,
+    inspect_sealed,
+    other_place,
+    read_evidence,
+)
 from app.custody.verify_log import EVENTS, LogReading, anchor_findings, read_log
 from app.faults import Usage
 from app.text import visible
@@ -88,8 +95,11 @@ def verify(
     log_only: bool = False,
     progress: Progress | None = None,
     lock_held: Callable[[int], bool] = locked,
+    inspect: Inspect = inspect_sealed,
 ) -> Verification:
     """Check a case's folder or one bag's. Usage only if ``key`` is neither 16 nor 64 hex digits.
+
+    The log is read to the size at open; after that come the bags, each checked by ``inspect``.
 
     ``exit_code``: 0 everything promised is proven, 1 something is wrong, 2 it could not be checked.
     """
@@ -104,7 +114,7 @@ def verify(
             return _unchecked(f"{visible(path)}: there is no custody/ there, and it is no bag")
     except CannotRead as error:
         return _unchecked(f"{visible(path)}: {error}")
-    return _case(path, custody, pin, log_only, progress, lock_held)
+    return _case(path, custody, pin, log_only, progress, lock_held, inspect)
 
 
 def _case(
@@ -114,6 +124,7 @@ def _case(
     log_only: bool,
     progress: Progress | None,
     lock_held: Callable[[int], bool],
+    inspect: Inspect,
 ) -> Verification:
     if custody != "dir":
         return _broken(Finding("it is not a directory", "file", file="custody"))
@@ -136,6 +147,7 @@ def _case(
         earlier=earlier if reading.live else None,
         log_only=log_only,
         progress=progress,
+        inspect=inspect,
     )
     findings = sorted(reading.findings + evidence.findings, key=lambda f: (f.line is None, f.line or 0))
     unchecked = reading.unread + evidence.unread

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import tomllib
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -14,6 +15,9 @@ from app.custody.disk import CannotRead, Wrong, kind_of, names, read_small, walk
 from app.custody.record import Finding, Seal
 from app.custody.verify_bag import BagReport, Progress, inspect_bag
 from app.text import visible
+
+Inspect = Callable[[Path, Seal, str | None, Progress], BagReport]
+"""How a sealed bag is checked, as :func:`inspect_sealed` does: the bag, its seal, the case's id."""
 
 _PARTIAL = re.compile(r"\.(E-[0-9]{4,18})\.partial")
 
@@ -89,8 +93,9 @@ def read_evidence(
     earlier: frozenset[str] | None,
     log_only: bool,
     progress: Progress | None,
+    inspect: Inspect,
 ) -> EvidenceReading:
-    """Check all bags.
+    """Check all bags, those that are sealed with ``inspect``.
 
     ``earlier`` is given while a process writes the log: the names that stood there before the log was read
     (:func:`bags_now`). A bag that came later, or whose seal is being written, is then not judged.
@@ -120,7 +125,7 @@ def read_evidence(
             _no_links(found.path / item, f"{found.label}/{item}", reading)
             reading.items.append(ItemState(item, None, "not checked (--log-only)", f"{found.label}/{item}"))
         else:
-            _bag(reading, chain, found, seal, progress)
+            _bag(reading, chain, found, seal, progress, inspect)
     return reading
 
 
@@ -184,7 +189,14 @@ def _unsealed(
     _wrong(reading, item, file, "the bag was never sealed")
 
 
-def _bag(reading: EvidenceReading, chain: Chain, place: _Place, seal: Seal, progress: Progress | None) -> None:
+def _bag(
+    reading: EvidenceReading,
+    chain: Chain,
+    place: _Place,
+    seal: Seal,
+    progress: Progress | None,
+    inspect: Inspect,
+) -> None:
     item, file = seal.item, f"{place.label}/{seal.item}"
 
     def report_progress(name: str, done: int, total: int) -> None:
@@ -192,7 +204,7 @@ def _bag(reading: EvidenceReading, chain: Chain, place: _Place, seal: Seal, prog
             progress(f"{file}/{name}", done, total)
 
     try:
-        report = inspect_sealed(place.path / item, seal, chain.case_id, progress=report_progress)
+        report = inspect(place.path / item, seal, chain.case_id, report_progress)
     except Wrong as error:
         _wrong(reading, item, file, str(error))
     except CannotRead as error:
@@ -203,7 +215,7 @@ def _bag(reading: EvidenceReading, chain: Chain, place: _Place, seal: Seal, prog
         reading.items.append(ItemState(item, True, None, file))
 
 
-def inspect_sealed(path: Path, seal: Seal, case_id: str | None, *, progress: Progress | None = None) -> BagReport:
+def inspect_sealed(path: Path, seal: Seal, case_id: str | None, progress: Progress | None = None) -> BagReport:
     """Check every byte of a bag, and that it is the one that was sealed. Wrong names what does not agree,
     CannotRead what could not be read."""
     report = inspect_bag(path, progress=progress)

@@ -50,9 +50,10 @@ class Verifying:
         return clock.monotonic() - self._since
 
     def behind(self, lines: int) -> int:
-        """How many lines the log has by now that were not read; 0 where the answer does not say how many were."""
-        read = self.result.get("lines") if self.result is not None else None
-        return max(0, lines - read) if isinstance(read, int) else 0
+        """How many lines the log has by now that were not read, but for those that tell of the reading itself; 0
+        where the answer does not say how many were."""
+        read, own = (self.result.get(name) for name in ("lines", "recorded")) if self.result else (None, None)
+        return max(0, lines - read - (own if isinstance(own, int) else 0)) if isinstance(read, int) else 0
 
     def _end(self, clock: Clock) -> None:
         self.running = False

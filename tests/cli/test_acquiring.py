@@ -185,7 +185,8 @@ def test_the_board_names_items_once_they_are_sealed() -> None:
 
 def test_evidence_without_an_image_has_no_hash_and_its_files_size(tmp_path: Path) -> None:
     def seal(item: str, source: str, *files: str) -> dict[str, Any]:
-        digests = [{"of": name, "hex": "ab" * 32, "bytes": "4096"} for name in files]
+        one = {"alg": "sha256", "hex": "ab" * 32, "bytes": "4096", "stage": "rest"}
+        digests = [one | {"of": name} for name in files]
         return {"op": "evidence.seal", "phase": "result", "item": item, "acq": "A-0001", "resource": source,
                 "digests": digests, "ts": "2026-11-23T14:03:21.000001Z"}  # fmt: skip
 

@@ -19,6 +19,7 @@ from app.agent.verifying import Verifying
 from app.case.create import create
 from app.clock import parse_stamp
 from app.custody import Signer, Verification, verify
+from app.custody.verify_evidence import Inspect
 from app.faults import AgentGone
 from app.locations import Locations
 from tests.core.clocks import HandClock
@@ -33,7 +34,7 @@ class Held:
         self.begun, self.at = 0, at
         self.reached, self.go = threading.Event(), threading.Event()
 
-    def __call__(self, case: Path, progress: Callable[[str, int, int], None]) -> Verification:
+    def __call__(self, case: Path, progress: Callable[[str, int, int], None], inspect: Inspect) -> Verification:
         self.begun += 1
 
         def hold(name: str, done: int, total: int) -> None:
@@ -42,7 +43,7 @@ class Held:
                 self.reached.set()
                 assert self.go.wait(60)
 
-        return verify(case, progress=hold)
+        return verify(case, progress=hold, inspect=inspect)
 
     async def holds(self) -> None:
         """It has come so far."""
@@ -75,11 +76,11 @@ async def test_who_comes_later_gets_the_answer_of_the_one_under_way_and_no_more(
     clock = HandClock()
     began, before = clock.now(), len(list(sealed.ledger.events()))
     verifying = Verifying(sealed.path, clock, held)
-    first = asyncio.create_task(verifying.verified())
+    first = asyncio.create_task(verifying.verified("ex-07"))
     await held.holds()
     await clock.advance(600.0)
     sealed.ledger.fact("case.note", actor="ex-07", summary="later")
-    others = [asyncio.create_task(verifying.verified()) for _ in range(2)]
+    others = [asyncio.create_task(verifying.verified("ex-07")) for _ in range(2)]
     await asyncio.sleep(0)
     held.go.set()
     answers = await all_of([first, *others])
@@ -88,13 +89,13 @@ async def test_who_comes_later_gets_the_answer_of_the_one_under_way_and_no_more(
     for one in answers:
         assert one.found.ok and one.found.live and one.found.lines == before
         assert any(f"after line {before} is not proven" in said for said in one.found.not_proven)
-    again = await verifying.verified()
+    again = await verifying.verified("ex-07")
     assert held.begun == 2 and again.found.lines == before + 1 and again.began == clock.now()
 
 
 async def test_one_who_gives_up_does_not_end_it_for_the_others(sealed: Sealed, held: Held) -> None:
     verifying = Verifying(sealed.path, HandClock(), held)
-    first, other = (asyncio.create_task(verifying.verified()) for _ in range(2))
+    first, other = (asyncio.create_task(verifying.verified("ex-07")) for _ in range(2))
     await held.holds()
     first.cancel()
     await all_of([first])
@@ -107,7 +108,7 @@ async def test_one_who_gives_up_does_not_end_it_for_the_others(sealed: Sealed, h
 async def test_it_takes_no_thread_that_others_need(sealed: Sealed, held: Held) -> None:
     asyncio.get_running_loop().set_default_executor(ThreadPoolExecutor(max_workers=1))
     verifying = Verifying(sealed.path, HandClock(), held)
-    reading = asyncio.create_task(verifying.verified())
+    reading = asyncio.create_task(verifying.verified("ex-07"))
     await held.holds()
     assert await asyncio.wait_for(asyncio.to_thread(str, 1), 10) == "1"
     held.go.set()
@@ -118,23 +119,23 @@ async def test_the_agent_that_stops_does_not_wait_for_it(sealed: Sealed) -> None
     sealed.vast()  # nobody reads that to its end
     reached = threading.Event()
 
-    def read(case: Path, progress: Callable[[str, int, int], None]) -> Verification:
+    def read(case: Path, progress: Callable[[str, int, int], None], inspect: Inspect) -> Verification:
         def tell(name: str, done: int, total: int) -> None:
             progress(name, done, total)
             if name == "evidence/E-0003/data/disk.raw":
                 reached.set()
 
-        return verify(case, progress=tell)
+        return verify(case, progress=tell, inspect=inspect)
 
     verifying = Verifying(sealed.path, HandClock(), read)
-    reading = [asyncio.create_task(verifying.verified()) for _ in range(2)]
+    reading = [asyncio.create_task(verifying.verified("ex-07")) for _ in range(2)]
     assert await asyncio.to_thread(reached.wait, 30)
     verifying.stop()
     answers = await all_of(reading)
     assert all(isinstance(one, AgentGone) and "given up" in one.message for one in answers)
     assert not verifying.busy
     with pytest.raises(AgentGone):
-        await verifying.verified()
+        await verifying.verified("ex-07")
 
 
 # -- the agent -----------------------------------------------------------------------------------------
@@ -174,8 +175,11 @@ async def test_an_agent_that_verifies_is_not_idle(tmp_path: Path, held: Held) ->
         await held.holds()
         await clock.advance(60.0)
         assert not agent.done.is_set(), "it went away under the verification"
+        before = agent.record.lines if agent.record else 0
         held.go.set()
         answers = await all_of(asking)
+        assert agent.record is not None and agent.record.lines == before  # nothing is sealed: nothing was read
+        assert [one["recorded"] for one in answers] == [0] * 3
         assert [parse_stamp(one["began"]) for one in answers] == [asked] * 3
         assert all(one["ok"] and one["lines"] for one in answers)
         await clock.advance(60.0)

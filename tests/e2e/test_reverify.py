@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
@@ -10,6 +11,7 @@ import pytest
 from app.case.folder import find
 from app.client.feed import Feed
 from app.client.launch import connect
+from app.faults import AgentGone
 from app.locations import Locations
 from app.model import EvidenceItem
 from app.model.view import EvidenceCheck
@@ -133,5 +135,47 @@ def test_an_agent_killed_in_the_middle_of_a_check_says_so_when_it_is_back(case: 
     order(case, "evidence.verify")
     until("it reads", lambda: (row := check(case)) is not None and row.bytes_done > 0, every=0.01)
     assert order(case, "evidence.stop") == {"item": "E-0001", "state": "stopped"}
+    case.settled()
+    case.verified()
+
+
+def test_a_verification_of_the_whole_case_is_the_newest_that_is_known(case: Case) -> None:
+    case.run("acquire", "disk", case.volumes()["small"], "--wait").ok()
+    flip(case)
+    order(case, "evidence.verify")
+    assert ended(case, 1).state == "bad"
+    flip(case)
+    answer = order(case, "verify")
+    assert answer["ok"] and answer["open_intents"] == [] and answer["warnings"] == []
+    assert len(case.lines()) >= answer["lines"] + answer["recorded"] > answer["lines"]
+    intent, result = case.events("evidence.verify")[2:]
+    assert (intent["phase"], result["phase"], intent["params"]["whole_case"]) == ("intent", "result", True)
+    good = check(case)
+    assert good is not None and good.state == "ok"
+    case.kill_agent()
+    (case.path / "case.sqlite").unlink()
+    (row,) = case.run("evidence").ok().json
+    assert row["check"] == {"state": "ok", "time": good.ended, "reason": None}
+    case.acquisitions()
+    assert check(case) == good
+    case.settled()
+    case.verified()
+
+
+def test_an_agent_killed_in_the_middle_of_a_verification_closes_what_it_left(case: Case) -> None:
+    case.run("acquire", "disk", case.volumes()["wide"], "--wait").ok()
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        asked = beside.submit(order, case, "verify")
+        until("it reads an item", lambda: case.events("evidence.verify"), every=0.01)
+        case.kill_agent()
+        with pytest.raises(AgentGone):
+            asked.result(timeout=30)
+    assert [body["phase"] for body in case.events("evidence.verify")] == ["intent"]
+    case.acquisitions()
+    assert ended(case, 1).state == "stopped"
+    outcome = case.events("evidence.verify")[-1]
+    assert (outcome["phase"], outcome["outcome"]["code"]) == ("abandoned", "interrupted")
+    assert order(case, "verify")["ok"]
+    assert ended(case, 2).state == "ok"
     case.settled()
     case.verified()
