@@ -16,7 +16,7 @@ from app.acquisition.gates import Gates
 from app.acquisition.record import History, Record, plan_text
 from app.clock import Clock, stamp
 from app.faults import Fault, Refused, Usage
-from app.model import ENDED, Plan, State
+from app.model import ENDED, Acquisition, Plan, State
 
 log = logging.getLogger("jumpbag.acquisition")
 
@@ -283,6 +283,10 @@ class Acquisitions:
         self._stopping = True
         for control in self._gates.all():
             control.hold()
+
+    def standing(self) -> list[tuple[History, Acquisition]]:
+        """Every acquisition, the oldest first: what the log says of it, and how it is shown."""
+        return [(history, self._board.row(acq)) for acq, history in self._record.histories.items()]
 
     def busy(self) -> int:
         """Acquisitions that would go on if nobody looked."""

@@ -12,6 +12,7 @@ import msgspec
 
 from app.acquisition.record import plan_text
 from app.acquisition.service import Acquisitions
+from app.agent import same_disk
 from app.agent.arming import WriteWindow
 from app.agent.browse import Browse
 from app.agent.storage import storage_report
@@ -28,6 +29,11 @@ log = logging.getLogger("jumpbag.agent")
 _KINDS = {"disk": "volume", "instance": "instance"}
 _FRESH_S = 900.0
 """An older plan is made anew before it is approved: what it rests on may have changed."""
+_KEPT_S = 14_400.0
+"""So long a plan that was shown is kept, to tell what has changed since."""
+_REMARKS = same_disk.CODES | {"storage"}
+"""Warnings of the agent's own, about the case and its volume as they are at the moment. They are signed as they
+were shown, but another wording of them makes no other plan: nothing else would be done."""
 _SHOWN_AT_MOST = 512
 _LONGEST_LOCK = 36500  # days: LockSnapshot takes 1 to 36,500 (EC2 API Reference, LockDuration)
 
@@ -78,7 +84,7 @@ class Planning:
         )
         seconds = self._case.settings.aws.lease_seconds if self._case.settings.aws else 3600
         plan = with_leases(plan, provider.identity.role, *await provider.identity.lifetime(seconds))
-        plan = self._with_storage(plan)
+        plan = self._with_remarks(plan)
         _, digest = plan_text(plan)
         self._show(digest, plan)
         return plan, digest
@@ -115,13 +121,13 @@ class Planning:
                 await self._browse.holding(provider.cloud, account, actor).expired(grant.lease, fault)
             return await provider.planner.plan(request, observe)
 
-    def _with_storage(self, plan: Plan) -> Plan:
-        """What the evidence volume says to so many bytes."""
-        if not plan.image_bytes:
-            return plan
-        report = storage_report(self._case.evidence, plan.image_bytes)
-        notes = tuple(PlanWarning(code="storage", text=text) for text in report)
-        return msgspec.structs.replace(plan, warnings=plan.warnings + notes)
+    def _with_remarks(self, plan: Plan) -> Plan:
+        """What the case has of these disks already, and what the evidence volume says to so many bytes."""
+        remarks = same_disk.said_of(plan, self._acquisitions.standing())
+        if plan.image_bytes:
+            report = storage_report(self._case.evidence, plan.image_bytes)
+            remarks += tuple(PlanWarning(code="storage", text=text) for text in report)
+        return msgspec.structs.replace(plan, warnings=plan.warnings + remarks)
 
     async def acquire(
         self, asked: Asked, digest: str | None, reason: str, actor: str, arm: bool
@@ -182,15 +188,20 @@ class Planning:
         return {"started": started, "refused": refused}
 
     async def _held(self, asked: Asked, digest: str | None, actor: str) -> Plan:
-        """The plan as it was shown, or made anew where that is long ago; PlanChanged if it is another one now."""
+        """The plan as it was shown. Where that is long ago, or it was started already, it is made anew first, and
+        PlanChanged says that it is another one now: what was started has its disk under way or sealed since."""
         self._forget_old()
-        known = self._shown.get(digest or "")
-        if known is not None and _is_of(known[1], asked):
-            return known[1]
+        made, shown = self._shown.get(digest or "", (0.0, None))
+        if shown is not None and not _is_of(shown, asked):
+            shown = None
+        if shown is not None and made >= self._clock.monotonic() - _FRESH_S:
+            return shown
         plan, fresh = await self.plan(asked, actor)
-        if digest is not None and fresh != digest:
-            raise PlanChanged("the plan has changed since it was shown", next="read the new plan, then approve it")
-        return plan
+        if digest is None or fresh == digest:
+            return plan
+        if shown is not None and _bare(shown) == _bare(plan):
+            return shown
+        raise PlanChanged("the plan has changed since it was shown", next="read the new plan, then approve it")
 
     def _show(self, digest: str, plan: Plan) -> None:
         self._shown.pop(digest, None)  # the newest stand last
@@ -198,11 +209,17 @@ class Planning:
         self._forget_old()
 
     def _forget_old(self) -> None:
-        oldest = self._clock.monotonic() - _FRESH_S
+        oldest = self._clock.monotonic() - _KEPT_S
         for digest, (made, _) in list(self._shown.items()):
             if made >= oldest and len(self._shown) <= _SHOWN_AT_MOST:
                 return
             del self._shown[digest]
+
+
+def _bare(plan: Plan) -> Plan:
+    """What would be done, and what the cloud says to it."""
+    said = tuple(warning for warning in plan.warnings if warning.code not in _REMARKS)
+    return msgspec.structs.replace(plan, warnings=said)
 
 
 def _is_of(plan: Plan, asked: Asked) -> bool:

@@ -10,6 +10,8 @@ from app.model import Plan, PlanWarning
 _DANGERS = frozenset({
     # the source, or part of it, may be lost before or while it is acquired
     "auto-scaling", "spot", "shutdown-terminates", "termination-unprotected", "instance-store",
+    # what somebody takes at this moment
+    "same-disk-under-way",
     # what is not taken
     "left-out",
     # what may stop the acquisition half-way, or make what it ends in unreadable

@@ -177,6 +177,18 @@ class Plan(msgspec.Struct, frozen=True, kw_only=True):
         """Bytes of all images together; 0 where nothing is downloaded."""
         return sum(item.shape.size_bytes for item in self.items if item.shape is not None)
 
+    @property
+    def volumes(self) -> frozenset[str]:
+        """Ids of the disks that the steps are about. What is kept in the cloud ends in no item of its own."""
+        found: set[str] = set()
+        for step in self.steps:
+            one, many = step.params.get("volume_id"), step.params.get("volume_ids")
+            if isinstance(one, str):
+                found.add(one)
+            if step.op == "snapshot.create" and isinstance(many, list):
+                found.update(volume for volume in many if isinstance(volume, str))
+        return frozenset(found)
+
     def item(self, key: str) -> ItemSpec:
         """The item of that key; KeyError if there is none."""
         for item in self.items:

@@ -200,7 +200,7 @@ def doubled(good: Sequence[tuple[Draft, Plan]]) -> list[tuple[str, list[str]]]:
     """Disks that more than one plan is about, each with the targets concerned."""
     found: dict[str, list[str]] = {}
     for one, plan in good:
-        for volume in sorted(plans.volumes(plan)):
+        for volume in sorted(plan.volumes):
             found.setdefault(volume, []).append(one.target.crumb)
     return [(volume, crumbs) for volume, crumbs in found.items() if len(crumbs) > 1]
 
@@ -374,7 +374,7 @@ def happens(drafts: Sequence[Draft], word: str, names: Mapping[AccountKey, str],
         out.append(what if alike else f"{what}, {way}")
     cost = costs.together([plan for _, plan in good])
     if cost is not None:
-        out.append(f"cost: {plans.spoken([*costs.amounts(cost), cost.prices], look)}")
+        out.append(approval.paid(cost, look))
     calls: dict[tuple[str, str, str], list[int]] = {}
     for place, (_, plan) in enumerate(good):
         for step in plan.steps:

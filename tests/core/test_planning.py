@@ -14,7 +14,7 @@ from app.acquisition.service import Acquisitions, Consent
 from app.agent.arming import WriteWindow
 from app.agent.planning import Asked, Planning
 from app.faults import PlanChanged, ReadOnly, StorageFull
-from app.model import Plan
+from app.model import Plan, PlanWarning
 from tests.core.clocks import HandClock
 from tests.screens.sample_plan import plan
 
@@ -27,6 +27,7 @@ class Started:
 
     fails: dict[str, Exception] = field(default_factory=dict)
     started: list[tuple[str, dict[str, int] | None]] = field(default_factory=list)
+    plans: list[Plan] = field(default_factory=list)
     then: Callable[[], None] = lambda: None
 
     async def start(
@@ -36,6 +37,7 @@ class Started:
         if made.target.id in self.fails:
             raise self.fails[made.target.id]
         self.started.append((made.target.id, batch))
+        self.plans.append(made)
         self.then()
         return f"A-{len(self.started):04d}"
 
@@ -46,6 +48,7 @@ class Desk:
         self.window = WriteWindow(self.clock, lambda *_, **__: None, lambda: None)
         self.acquisitions = Started()
         self.asked: list[str] = []
+        self.warns: dict[str, str] = {}
         unused: Any = None
         self.planning = Planning(
             unused, unused, {}, cast(Acquisitions, self.acquisitions), self.window, self.clock
@@ -56,7 +59,8 @@ class Desk:
     async def fresh(self, asked: Asked, actor: str) -> tuple[Plan, str]:
         """What a cloud would be asked for."""
         self.asked.append(asked.target)
-        made = of(asked.target)
+        warnings = tuple(PlanWarning(code=code, text=text) for code, text in self.warns.items())
+        made = msgspec.structs.replace(of(asked.target), warnings=warnings)
         digest = plan_text(made)[1]
         self.planning._show(digest, made)
         return made, digest
@@ -120,6 +124,41 @@ async def test_an_old_plan_is_made_anew_and_must_be_the_same(desk: Desk) -> None
     assert (await desk.planning.acquire(asked, digest, "", "ex-07", False))["acquisition"] == "A-0003"
 
 
+@pytest.mark.parametrize("later", [{"same-disk-sealed": "E-0001", "storage": "9 GiB free"}, {}])
+async def test_what_the_agent_remarks_may_read_otherwise_when_an_old_plan_is_approved(
+    desk: Desk, later: dict[str, str]
+) -> None:
+    """What is started, and so signed, is the plan as it was shown: an acquisition of the same disk ended since."""
+    desk.warns = {"spot": "it may end", "same-disk-under-way": "A-0009 runs", "storage": "10 GiB free"}
+    wanted = await desk.shown("vol-1", "vol-2")
+    desk.warns = {"spot": "it may end", **later}
+    await desk.clock.advance(901.0)
+    asked, digest = wanted[0]
+    await desk.planning.acquire(asked, digest, "", "ex-07", False)
+    await desk.planning.batch(wanted[1:], "", "ex-07")
+    assert [plan_text(made)[1] for made in desk.acquisitions.plans] == [digest for _, digest in wanted]
+    assert desk.asked == ["vol-1", "vol-2"], "each was made anew"
+
+
+async def test_what_the_cloud_says_is_part_of_the_plan(desk: Desk) -> None:
+    ((asked, digest),) = await desk.shown("vol-1")
+    desk.warns = {"spot": "it may end"}
+    await desk.clock.advance(901.0)
+    with pytest.raises(PlanChanged):
+        await desk.planning.acquire(asked, digest, "", "ex-07", False)
+
+
+async def test_a_digest_that_was_approved_says_nothing_of_the_disk_that_is_under_way_since(desk: Desk) -> None:
+    ((asked, digest),) = await desk.shown("vol-1")
+    await desk.planning.acquire(asked, digest, "", "ex-07", False)
+    desk.warns = {"same-disk-under-way": "A-0001 runs"}
+    with pytest.raises(PlanChanged):
+        await desk.planning.acquire(asked, digest, "", "ex-11", False)
+    ((_, warned),) = await desk.shown("vol-1")
+    told = await desk.planning.acquire(asked, warned, "", "ex-11", False)
+    assert told["acquisition"] == "A-0002", "it warns, and is in nobody's way"
+
+
 async def test_a_digest_approves_nothing_but_what_it_was_shown_for(desk: Desk) -> None:
     ((_, digest),) = await desk.shown("vol-1")
     for asked in (Asked("disk", "vol-2"), Asked("disk", "aws:999999999999:vol-2")):
@@ -138,6 +177,6 @@ async def test_only_so_many_plans_are_kept(desk: Desk) -> None:
     assert len(kept) == 512 and kept[-1] == "vol-599"
     await desk.shown("vol-500")
     assert len(desk.planning._shown) == 512
-    await desk.clock.advance(901.0)
+    await desk.clock.advance(14_401.0)
     await desk.shown("vol-1")
     assert [made.target.id for _, made in desk.planning._shown.values()] == ["vol-1"]
