@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, cast
 
+from textual import events
+from textual.notifications import Notification, Notify
 from textual.screen import Screen
 
 from app.clock import Clock, SystemClock
@@ -37,6 +40,7 @@ from screens.present.clocks import Clocks
 from screens.present.context import Surroundings, stale
 from screens.present.durations import left
 from screens.present.look import Look
+from screens.present.messages import Message, Severity
 from screens.present.news import news
 from screens.present.shelf import Shelf
 from screens.present.slow import ends_soon, only_beat
@@ -55,6 +59,8 @@ TICK_S = 1.0
 _PING_EVERY_S = 5.0
 _SLOW_TICK_S = 5.0
 _TOLD_S, _WARNED_S = 4.0, 8.0
+_SEEN_S = 1.0  # from then on a key may take away what is said
+_KEPT = 200  # messages
 
 
 class CaseApp(TerminalApp[str]):
@@ -100,8 +106,14 @@ class CaseApp(TerminalApp[str]):
         self.verified_items: Mapping[str, EvidenceCheck] = MappingProxyType({})
         """What the verifications of this session found of each item."""
         self.last_exercise: Exercise | None = None
+        self.reasons: dict[str, str] = {}
+        """Reasons for custody that were typed and not given with an order yet, by what they are for. In memory
+        alone, as long as this session."""
         self.stopped = False
         """The person has stopped the agent."""
+        self.messages: deque[Message] = deque(maxlen=_KEPT)
+        """What was said in passing in this session, the newest last."""
+        self._said_at: dict[str, float] = {}
         self._clocks = Clocks(self.clock.now(), self.clock.monotonic())
         self._pinged = self._ticked = 0.0
         self._asked_for_accounts = False
@@ -231,10 +243,27 @@ class CaseApp(TerminalApp[str]):
                 self._unnotify(told)
         return super().push_screen(screen, *more, **options)
 
-    def say(self, text: str, severity: Literal["information", "warning", "error"] = "information") -> None:
-        """A toast; ``text`` is already harmless."""
+    def say(self, text: str, severity: Severity = "information") -> None:
+        """A toast, until the next key; it can be read again. ``text`` is already harmless."""
         lasts = _TOLD_S if severity == "information" else _WARNED_S
-        self.notify(self.look.plain(text), severity=severity, markup=False, timeout=lasts)
+        told = Notification(self.look.plain(text), severity=severity, markup=False, timeout=lasts)
+        self.messages.append(Message(self.clock.now(), severity, told.message))
+        self._said_at[told.identity] = self.clock.monotonic()
+        self.post_message(Notify(told))
+
+    def _make_room(self) -> None:
+        """A key takes away what was said before it, unless nobody can have seen that yet: it lies over a page."""
+        seen = self.clock.monotonic() - _SEEN_S
+        for told in list(self._notifications):
+            if self._said_at.get(told.identity, seen) <= seen:
+                self._unnotify(told)
+        standing = {told.identity for told in self._notifications}
+        self._said_at = {one: at for one, at in self._said_at.items() if one in standing or at > seen}
+
+    async def on_event(self, event: events.Event) -> None:
+        if isinstance(event, events.Key) and not event.is_forwarded:
+            self._make_room()
+        await super().on_event(event)
 
     def say_fault(self, fault: Fault) -> None:
         """A refusal in plain words with the next step."""

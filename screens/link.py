@@ -16,6 +16,8 @@ LinkState = Literal["connecting", "attached", "gone"]
 _BACKOFF_S = (1.0, 2.0, 4.0, 8.0, 15.0)
 _PING_S = 3.0
 _LEAVE_S = 1.0
+BACK = "it is being started again by itself; then see what came of this before you try again"
+"""What to do about an answer that was lost: what was asked for may have been done nevertheless."""
 
 
 class Link:
@@ -78,7 +80,7 @@ class Link:
         try:
             return await commands.call(method, params)
         except AgentGone as fault:
-            again = AgentGone(fault.message, next="it is being started again by itself; then give the order again")
+            again = AgentGone(fault.message, next=BACK)
             self._drop(commands, again)
             raise again from fault
 

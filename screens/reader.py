@@ -12,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
-from app.client import events
+from app.client import events, orders
 from app.client.events import WholeEvent
 from app.client.feed import Feed
 from app.client.filtering import Filter
@@ -82,6 +82,14 @@ class Reader:
         """The numbers of the custody lines in that range that a filter lets through, None if it cannot be told now
         (see :func:`app.client.events.matching`)."""
         return await self._run(lambda: self._feed.ask(lambda db: events.matching(db, wanted, after, upto), None))
+
+    async def last_line(self) -> int:
+        """The number of the newest custody line, as far as it can be told now."""
+        return await self._run(lambda: self._feed.ask(orders.last_line, self._feed.snapshot.event_lines))
+
+    async def approved(self, actor: str, digest: str, after: int) -> str | None:
+        """See :func:`app.client.orders.approved`."""
+        return await self._run(lambda: self._feed.ask(lambda db: orders.approved(db, actor, digest, after), None))
 
     async def whole_event(self, line: int) -> WholeEvent | None:
         """One custody line as the read model has it, and what belongs to it."""

@@ -13,6 +13,7 @@ from textual.dom import DOMNode
 from app.clock import Clock
 from app.faults import Fault
 from app.guided.load import Sources
+from app.model.view import CaseSnapshot
 from app.ui_options import UiOptions
 from screens.acquisition.screen import AcquisitionScreen
 from screens.agent_port import Connect
@@ -32,11 +33,12 @@ from screens.credentials.window import WindowCommands
 from screens.custody.screen import VerifyScreen
 from screens.custody.tamper import TamperScreen
 from screens.evidence.screen import EvidenceScreen
-from screens.farewell import broken, farewell
+from screens.farewell import broken, farewell, given_up
 from screens.guided.commands import GuideCommands
 from screens.page.help import help_lines, keymap_lines
 from screens.page.screen import PageScreen
 from screens.present.cells import Line
+from screens.present.messages import message_lines
 from screens.widgets.typed_confirm import Question
 
 
@@ -121,6 +123,12 @@ class Workbench(CaseApp):
         if command is not None:
             self.run_worker(run_command(self, command), group="command")
 
+    def action_messages(self) -> None:
+        self.push_screen(PageScreen("messages", self._messages, "Said in passing, the newest first"))
+
+    def _messages(self, width: int) -> list[Line]:
+        return message_lines(self.messages, width, self.look)
+
     def action_keymap(self) -> None:
         self.push_screen(PageScreen("keymap", self._own_keys, "Your keymap"))
 
@@ -160,6 +168,9 @@ class Workbench(CaseApp):
 
     def action_guide_again(self) -> None:
         self._guide.again()
+
+    def action_guide_abandon(self) -> None:
+        self._guide.abandon()
 
     def action_guide_target(self) -> None:
         self._guide.about()
@@ -210,17 +221,32 @@ class Workbench(CaseApp):
         self.say(f"{key} detaches; what runs goes on.")
 
     def action_detach(self) -> None:
-        said = farewell(self.snapshot, self.case_dir, self.link.state, self.look, self.stopped, self.comeback)
-        self.exit(said)
+        self._part(self.snapshot, self.verifying.running)
+
+    def _part(self, snapshot: CaseSnapshot, verifying: bool) -> None:
+        self.exit(
+            farewell(
+                snapshot,
+                self.case_dir,
+                self.link.state,
+                self.look,
+                self.stopped,
+                self.comeback,
+                verifying=verifying,
+            )
+        )
 
     def action_stop_agent(self) -> None:
         case = self.look.clean(self.snapshot.case.id or self.case_dir.name)
         key = key_of(self, "detach")
+        checks = [one for one in self.snapshot.checks if one.state == "running"]
+        readings = given_up(checks, self.verifying.running, self.look)
         question = Question(
             title="Stop the agent",
             happens=(
                 "All that runs in this case stops where it is. Nothing is lost.",
                 "Unfinished acquisitions go on by themselves when the agent starts again.",
+                *(f"{what} is given up, and begins anew when it is asked for again." for what in readings),
                 "Every lease is dropped from memory.",
                 f"To leave without stopping anything, press {key} instead.",
             ),
@@ -234,13 +260,14 @@ class Workbench(CaseApp):
         self.run_worker(self._stop_agent(), group="stop", exclusive=True)
 
     async def _stop_agent(self) -> None:
+        snapshot, verifying = self.snapshot, self.verifying.running  # as it is before it ends
         try:
             await self.link.call("stop", {})
         except Fault as fault:
             self.say_fault(fault)
             return
         self.stopped = True
-        self.action_detach()
+        self._part(snapshot, verifying)
 
 
 def run(

@@ -45,6 +45,7 @@ class Board:
             route=plan.route,
             item=items[0] if items else None,
             items=tuple(items),
+            volumes=tuple(sorted(plan.volumes)),
             bytes_total=plan.image_bytes or None,
             **{"state": "queued", "step": first.title, "step_no": 1, "step_count": len(plan.steps), **fields},
         )

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import uuid
+from dataclasses import dataclass
 from functools import partial
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 import msgspec
 
@@ -22,6 +23,17 @@ from app.ports import Provider, Readiness
 T = TypeVar("T")
 _SIDE_BY_SIDE = 8
 _LEASE_S = 3600
+UNLISTED = "*"
+"""The region of a scan that failed because the regions themselves could not be listed."""
+
+
+@dataclass(slots=True, eq=False)
+class _Reading:
+    """One region (``*``: the list of regions) that a scan is to read, or reads; ``seen`` of it so far."""
+
+    account: Account
+    region: str
+    seen: int = 0
 
 
 class Browse:
@@ -94,53 +106,78 @@ class Browse:
             return account
 
     async def resources(self, only: set[str] | None, actor: str) -> list[str]:
-        """Scan the reachable accounts (or those named); one sentence for each scan that failed."""
+        """Scan the reachable accounts (or those named); one sentence for each scan that failed.
+
+        CredentialNeeded ends it all: what was not read by then is shown as failed for that reason.
+        """
         accounts = self._model.rows("account", Account)
         if not accounts or any(account.reachable is None for account in accounts):
             accounts = await self.accounts(actor)
         wanted = [a for a in accounts if a.reachable and (only is None or a.id in only)]
-        tasks = [asyncio.create_task(self._account(account, actor)) for account in wanted]
-        return [problem for problems in await _all(tasks) for problem in problems]
+        left: list[_Reading] = []
+        tasks = [asyncio.create_task(self._account(account, actor, left)) for account in wanted]
+        try:
+            return [problem for problems in await _all(tasks) for problem in problems]
+        except Exception as error:
+            inside = Fault(f"an error inside the agent ({type(error).__name__})")
+            for reading in left:
+                self._scanned(reading, "failed", error if isinstance(error, Fault) else inside)
+            raise
 
-    async def _account(self, account: Account, actor: str) -> list[str]:
+    async def _account(self, account: Account, actor: str, left: list[_Reading]) -> list[str]:
+        """``left`` is what this scan has not read yet, of all accounts."""
         provider = self._providers[account.cloud]
         holding = self.holding(account.cloud, account.id, actor)
+        listing = _Reading(account, UNLISTED)
+        left.append(listing)
         try:
             regions = await holding.using(lambda grant: provider.inventory.regions(account.id, grant))
         except CredentialNeeded:
             raise
         except Fault as fault:
-            self._scanned(account, "*", "failed", 0, fault)
+            left.remove(listing)
+            self._scanned(listing, "failed", fault)
             return [f"{account.id}: {fault.message}"]
-        self._model.forget_scan(account.cloud, account.id, "*")
-        tasks = [asyncio.create_task(self._region(account, region, holding)) for region in regions]
+        left.remove(listing)
+        self._model.forget_scan(account.cloud, account.id, UNLISTED)
+        readings = [_Reading(account, region) for region in regions]
+        left += readings
+        tasks = [asyncio.create_task(self._region(reading, holding, left)) for reading in readings]
         return [problem for problem in await _all(tasks) if problem]
 
-    async def _region(self, account: Account, region: str, holding: Holding) -> str | None:
-        provider = self._providers[account.cloud]
-        scan = uuid.uuid4().hex
-        seen = 0
+    async def _region(self, reading: _Reading, holding: Holding, left: list[_Reading]) -> str | None:
         async with self._slots:
-            self._scanned(account, region, "running", 0, None)
-            for attempt in (1, 2):
-                grant = await holding.ensure()
-                try:
-                    async for page in provider.inventory.resources(account.id, region, grant):
-                        seen += len(page)
-                        self._model.resources(scan, page)
-                        self._scanned(account, region, "running", seen, None)
-                    break
-                except CredentialExpired as fault:
-                    await holding.expired(grant.lease, fault)
-                    seen = 0
-                    if attempt == 2:
-                        raise
-                except Fault as fault:
-                    self._scanned(account, region, "failed", seen, fault)
-                    return f"{account.id} {region}: {fault.message}"
-            self._model.forget_resources(account.cloud, account.id, region, keep_scan=scan)
-            self._scanned(account, region, "done", seen, None)
+            self._scanned(reading, "running", None)
+            try:
+                await self._read(reading, holding)
+            except CredentialNeeded:
+                raise
+            except Fault as fault:
+                left.remove(reading)
+                self._scanned(reading, "failed", fault)
+                return f"{reading.account.id} {reading.region}: {fault.message}"
+            left.remove(reading)
+            self._scanned(reading, "done", None)
             return None
+
+    async def _read(self, reading: _Reading, holding: Holding) -> None:
+        """All resources of a region; from the first page on once more where the lease ends on the way."""
+        account, region, scan = reading.account, reading.region, uuid.uuid4().hex
+        inventory = self._providers[account.cloud].inventory
+        for attempt in (1, 2):
+            grant = await holding.ensure()
+            try:
+                async for page in inventory.resources(account.id, region, grant):
+                    reading.seen += len(page)
+                    self._model.resources(scan, page)
+                    self._scanned(reading, "running", None)
+                break
+            except CredentialExpired as fault:
+                await holding.expired(grant.lease, fault)
+                if attempt == 2:
+                    raise
+                reading.seen = 0
+        self._model.forget_resources(account.cloud, account.id, region, keep_scan=scan)
 
     async def readiness(self, actor: str) -> list[Readiness]:
         """What each reachable account has, or lacks, for acquisitions: account by account, region by region."""
@@ -162,15 +199,20 @@ class Browse:
             except Fault as fault:
                 return [Readiness("regions", False, f"{account.id}: {fault.message}", fault.next)]
 
-    def _scanned(self, account: Account, region: str, state: str, found: int, fault: Fault | None) -> None:
+    def _scanned(
+        self, reading: _Reading, state: Literal["running", "done", "failed"], fault: Fault | None
+    ) -> None:
+        error = fault.message if fault is not None else None
+        if isinstance(fault, CredentialNeeded) and fault.next:  # nobody but the one who signs in can mend that
+            error = f"{fault.message}. {fault.next}"
         self._model.scan(
             Scan(
-                cloud=account.cloud,
-                account=account.id,
-                region=region,
-                state=state,  # type: ignore[arg-type]
-                found=found,
-                error=fault.message if fault else None,
+                cloud=reading.account.cloud,
+                account=reading.account.id,
+                region=reading.region,
+                state=state,
+                found=reading.seen,
+                error=error,
                 at=stamp(self._clock.now()),
             )
         )

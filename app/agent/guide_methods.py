@@ -12,8 +12,8 @@ from app.agent.server import Handler, Peer
 
 
 def guide_methods(agent: CaseAgent, actor: Callable[[Peer], str]) -> dict[str, Handler]:
-    """``playbook.start``, ``step``, ``target`` and ``takeover``; how a run stands is in the read model.
-    ``actor``: on whose behalf a peer speaks."""
+    """``playbook.start``, ``step``, ``target``, ``takeover`` and ``abandon``; how a run stands is in the read
+    model. ``actor``: on whose behalf a peer speaks."""
 
     async def start(peer: Peer, params: dict[str, Any]) -> Any:
         await agent.ready()
@@ -39,9 +39,15 @@ def guide_methods(agent: CaseAgent, actor: Callable[[Peer], str]) -> dict[str, H
         run = text(params, "run")
         return {"run": run, "examiner": agent.guides.take_over(run, actor(peer))}
 
+    async def abandon(peer: Peer, params: dict[str, Any]) -> Any:
+        await agent.ready()
+        run = text(params, "run")
+        return {"run": run, "abandoned": agent.guides.abandon(run, words(params, "reason"), actor(peer))}
+
     return {
         "playbook.start": start,
         "playbook.step": step,
         "playbook.target": target,
         "playbook.takeover": takeover,
+        "playbook.abandon": abandon,
     }

@@ -24,6 +24,8 @@ from app.model.view import GuideRun, GuideStep
 from app.text import visible
 
 State = Literal["done", "by_hand", "skipped", "todo"]
+_ABANDONED = "abandoned"
+"""The state under which custody has the end of a run with steps left, at the one that was next."""
 NOTE = 2000
 """Characters of a note."""
 _TARGET = 200
@@ -91,6 +93,10 @@ class Guides:
 
     def _stepped(self, body: dict[str, Any], params: dict[str, Any]) -> None:
         state = params.get("state")
+        if state == _ABANDONED:
+            who, why = str(body["actor"]["id"]), str(params.get("note", ""))
+            ended = {"abandoned": who, "abandoned_at": body["ts"], "abandoned_why": why}
+            self._put(msgspec.structs.replace(self._runs[params["run"]], **ended))
         if state not in ("todo", "done", "by_hand", "skipped"):
             return
         made = GuideStep(
@@ -217,9 +223,25 @@ class Guides:
         )
         return about
 
+    def abandon(self, run: str, why: str, actor: str) -> str:
+        """End a run with steps left, for good; ``why`` may be "". What was recorded of it stays. Refused if it has
+        ended, or another examiner follows it."""
+        followed = self._mine(run, actor)
+        here = present(followed)
+        if here is None:
+            raise Refused(f"{run} is finished", next="there is nothing to abandon")
+        step, note = followed.steps[here].id, _plain(why, "reason", NOTE).strip()
+        self._record.fact(
+            "playbook.step",
+            f"{run} is abandoned by {actor} at step {here + 1} of {len(followed.steps)} ({step}).",
+            actor=actor,
+            params={"run": run, "step": step, "state": _ABANDONED, "note": note, "sha256": ""},
+        )
+        return actor
+
     def take_over(self, run: str, actor: str) -> str:
         """Follow a run from here on; who does so now. Refused if it is finished, or theirs already."""
-        followed = self._run(run)
+        followed = self._open(run)
         if followed.examiner == actor:
             raise Refused(f"{run} is followed by {actor} already", next="go on with it")
         if all(step.state != "todo" for step in followed.steps):
@@ -239,8 +261,15 @@ class Guides:
             raise Usage(f"no playbook is followed as {visible(run, cap=60)!r}", next=f"in this case: {known}")
         return found
 
-    def _mine(self, run: str, actor: str) -> GuideRun:
+    def _open(self, run: str) -> GuideRun:
         found = self._run(run)
+        if found.abandoned:
+            who = visible(found.abandoned)
+            raise Refused(f"{run} was abandoned by {who}", next="read its page, or start the playbook anew")
+        return found
+
+    def _mine(self, run: str, actor: str) -> GuideRun:
+        found = self._open(run)
         if found.examiner != actor:
             raise Refused(
                 f"{run} is followed by {visible(found.examiner)}", next="take it over first: t, then Enter on it"

@@ -107,4 +107,5 @@ def _row(history: History) -> Acquisition:
         step="",
         step_no=0,
         step_count=len(plan.steps),
+        volumes=tuple(sorted(plan.volumes)),
     )

@@ -117,7 +117,9 @@ def met(condition: Condition, view: View) -> bool:
 
 
 def present(run: GuideRun) -> int | None:
-    """The position of the step that is to be done now, None when the run is finished."""
+    """The position of the step that is to be done now, None when the run is finished or abandoned."""
+    if run.abandoned:
+        return None
     return next((place for place, step in enumerate(run.steps) if step.state == "todo"), None)
 
 
@@ -266,6 +268,28 @@ def _item_sealed(condition: Condition, view: View) -> bool:
     return bool(_items(condition, view))
 
 
+def unsealed(view: View) -> list[str]:
+    """Ids of the disks that acquisitions of the run take, kept in the cloud or downloaded, and of which it has no
+    sealed image; those of what was cancelled aside."""
+    return sorted(_taken(view) - _imaged(view))
+
+
+def _taken(view: View) -> set[str]:
+    return {disk for one in _of_run(view) if one.state != "cancelled" for disk in one.volumes}
+
+
+def _imaged(view: View) -> set[str]:
+    assert view.run is not None
+    after = view.run.after
+    return {
+        item.source for item in view.snapshot.items if item.kind == "disk" and number(item.acquisition) > after
+    }
+
+
+def _disks_sealed(condition: Condition, view: View) -> bool:
+    return bool(_taken(view)) and not unsealed(view)
+
+
 def _evidence_checked(condition: Condition, view: View) -> bool:
     assert view.run is not None
     begin = since(view.run)
@@ -337,6 +361,7 @@ RULES: dict[str, Rule] = {
     "item_sealed": Rule(
         _item_sealed, "an evidence item of it is sealed", {"kind": ("disk", "config")}, False, "record"
     ),
+    "disks_sealed": Rule(_disks_sealed, "an image of every disk that it took is sealed", {}, False, "record"),
     "evidence_checked": Rule(
         _evidence_checked, "a sealed item was read again and agrees", {}, False, "record", anew=True
     ),

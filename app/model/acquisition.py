@@ -32,7 +32,7 @@ class Acquisition(msgspec.Struct, frozen=True, kw_only=True):
     step (0–100) where it reports one. ``error`` is one line, ``next`` what to do about it.
     ``items`` are the ids set aside for what it ends in, ``item`` the first of them; ``sha256`` is of the only
     image, where there is one. ``pace`` is the rate of the last minutes in bytes/s, oldest first, one value per
-    :data:`PACE_S` seconds.
+    :data:`PACE_S` seconds. ``volumes`` are the ids of the disks that its plan takes, downloaded or not.
     """
 
     id: str
@@ -59,6 +59,7 @@ class Acquisition(msgspec.Struct, frozen=True, kw_only=True):
     lease: str | None = None
     updated: str = ""
     pace: tuple[int, ...] = ()
+    volumes: tuple[str, ...] = ()
 
 
 class Digest(msgspec.Struct, frozen=True, kw_only=True):

@@ -133,7 +133,8 @@ class GuideStep(msgspec.Struct, frozen=True, kw_only=True):
 class GuideRun(msgspec.Struct, frozen=True, kw_only=True):
     """A playbook followed in this case, as custody has it. ``sha256`` names the playbook's very text; ``examiner``
     is who follows it now, ``target`` what it is about ("" until it is known). Acquisitions with a higher number
-    than ``after`` are younger than the run."""
+    than ``after`` are younger than the run. ``abandoned`` is who ended it with steps left, "" while nobody did;
+    ``abandoned_at`` is when, ``abandoned_why`` the reason that was given."""
 
     id: str
     playbook: str
@@ -143,6 +144,9 @@ class GuideRun(msgspec.Struct, frozen=True, kw_only=True):
     started: str
     target: str = ""
     after: int = 0
+    abandoned: str = ""
+    abandoned_at: str = ""
+    abandoned_why: str = ""
     steps: tuple[GuideStep, ...] = ()
 
 

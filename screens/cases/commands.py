@@ -16,10 +16,10 @@ CASES: tuple[Command, ...] = (
     Command("cases.demo", "cases", "app.demo", "demo", "Try it on an embedded cloud, with a case of its own", "t"),
     Command("cases.doctor", "cases", "app.doctor", "doctor", "Is this machine fit for the work?", "d"),
     Command("cases.filter", "cases", "filter", "filter", "Only cases with these words; agent=running, ticket=...",
-            "slash,f"),
+            "slash,f", like="filter"),
     Command("cases.back", "cases", "back", "back", "Clear the filter", "escape"),
-    Command("cases.help", "cases", "app.help", "help", "These keys", "question_mark"),
-    Command("cases.quit", "cases", "app.quit_cases", "leave", "Leave; agents go on", "q"),
+    Command("cases.help", "cases", "app.help", "help", "These keys", "question_mark", like="help"),
+    Command("cases.quit", "cases", "app.quit_cases", "leave", "Leave; agents go on", "q", like="detach"),
     Command("cases.return", "case pages", "back", "back", "Back to the cases", "escape,minus,q"),
 )  # fmt: skip
 

@@ -39,6 +39,9 @@ COMMANDS: tuple[Command, ...] = (
     Command("guide", "everywhere", "app.guide", "guide",
             "Playbooks: start one, go on with one, show or hide the rail", "t", ("guide", "playbook", "tour"),
             takes="[PLAYBOOK]", synonyms=("tutorial", "runbook", "walkthrough", "training")),
+    Command("messages", "everywhere", "app.messages", "messages",
+            "What was said in passing since these screens were opened, the newest first", "", ("messages",),
+            synonyms=("notices", "toasts", "errors")),
     Command("keymap", "everywhere", "app.keymap", "keymap",
             "Your own keys and words, and what of keymap.toml was left out and why", "", ("keymap",),
             synonyms=("bindings", "remap", "customize")),
@@ -154,6 +157,9 @@ COMMANDS: tuple[Command, ...] = (
             "The instance or disk under the cursor is what the playbook is about", "T", ("target",)),
     Command("guide.again", "guide", "app.guide_again", "step back",
             "The step that was recorded last is to do again; custody keeps both", "B", ("again",)),
+    Command("guide.abandon", "guide", "app.guide_abandon", "abandon",
+            "End the playbook that is followed with steps left (asks for its id); what runs goes on", "X",
+            ("abandon",), synonyms=("give up",)),
 )  # fmt: skip
 
 DEFAULT = Registry(COMMANDS)

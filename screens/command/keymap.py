@@ -13,7 +13,7 @@ Nothing in it may stop the work: an entry that cannot hold is reported and left 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -110,6 +110,7 @@ def apply(table: dict[str, Any], shipped: Registry, source: str) -> Keymap:
         ident, other = clash
         leave_out(f"keys.{ident}", f"= {shown(changed[ident])} is the key of {other}; the shipped key stays")
         del changed[ident]  # its shipped key may now be in the way of another entry, so all are looked at again
+    changed |= _counterparts(Registry(shipped.commands, changed), frozenset(_named(table)))
     aliases: dict[str, str] = {}
     for word, line in _entries(table, "aliases", leave_out):
         where = f"aliases.{visible(word)}"
@@ -120,6 +121,25 @@ def apply(table: dict[str, Any], shipped: Registry, source: str) -> Keymap:
         else:
             aliases[word] = line
     return Keymap(Registry(shipped.commands, changed, aliases), tuple(problems))
+
+
+def _named(table: dict[str, Any]) -> list[str]:
+    found = table.get("keys", {})
+    return list(found) if isinstance(found, dict) else []
+
+
+def _counterparts(registry: Registry, own: Set[str]) -> dict[str, str]:
+    """The keys of those commands that go with another one whose keys were changed. Where such a key means
+    something else beside it the shipped one stays; what has an entry of its ``own`` goes by that."""
+    out: dict[str, str] = {}
+    for command in registry.commands:
+        keys = registry.changed.get(command.like)
+        if keys is None or command.id in own:
+            continue
+        tried = Registry(registry.commands, {**registry.changed, **out, command.id: keys})
+        if not _taken(command.id, tried):
+            out[command.id] = keys
+    return out
 
 
 def _entries(table: dict[str, Any], name: str, leave_out: Any) -> list[tuple[str, str]]:

@@ -44,6 +44,8 @@ class Command:
     ``starts``: it leads to something new, and stops nothing; only such a command may a playbook's step hold.
     ``synonyms`` are other words that people look for it by: the palette knows them, the ``:`` line does not.
     ``same_as`` is the id of a command that does the same and works everywhere: one of them is enough in a list.
+    ``like`` is the id of the command of a case's screens that it is the counterpart of: a keymap that changes the
+    keys of that one alone means both.
     """
 
     id: str
@@ -58,6 +60,7 @@ class Command:
     starts: bool = False
     synonyms: tuple[str, ...] = ()
     same_as: str = ""
+    like: str = ""
 
     @property
     def taker(self) -> str:

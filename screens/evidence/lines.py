@@ -112,7 +112,7 @@ def detail_lines(
     out += _came_from(item, acquisition, names, width, look)
     out += check_lines(check, now, width, look, key)
     out += _coverage(item, width, look)
-    out += [(), *_digests(item, width, look), (), *_place(item, width, look)]
+    out += [(), *_digests(item, check, width, look), (), *_place(item, width, look)]
     return out
 
 
@@ -219,16 +219,28 @@ _NO_DIGEST = {
     "source": "; the cloud tells no hash of a whole volume",
     "transfer": "; each block was compared with the cloud's own hash of it as it came",
 }
+_NOT_READ_AGAIN = {
+    "running": "none yet: the check above has not ended",
+    "ok": "none recorded: the check above is not in the record",
+    "bad": "none recorded: the check above did not agree, and keeps no digest",
+    "failed": "none recorded: the check above failed",
+    "stopped": "none recorded: the check above was stopped",
+}
 
 
-def _digests(item: EvidenceItem, width: int, look: Look) -> list[Line]:
+def _digests(item: EvidenceItem, check: EvidenceCheck | None, width: int, look: Look) -> list[Line]:
+    """Those of each stage; of those read again, how they stand to the newest ``check``."""
     sealed = {(one.of, one.alg): one.hex for one in item.digests if one.stage == "rest"}
     out: list[Line] = [(("Digests", "head"),)]
     for stage, words in _STAGES.items():
         found = sorted((one for one in item.digests if one.stage == stage), key=lambda one: one.of != _IMAGE)
+        if stage == "reverify" and found and check is not None and check.state != "ok":
+            words += ", before the check above"
         if not found:
-            why = _NO_DIGEST.get(stage, "") if item.sha256 else ""
-            said = wrap(f"none recorded{why}", max(20, width - len(words) - 2))
+            why = f"none recorded{_NO_DIGEST.get(stage, '') if item.sha256 else ''}"
+            if stage == "reverify" and check is not None:
+                why = _NOT_READ_AGAIN[check.state]
+            said = wrap(why, max(20, width - len(words) - 2))
             out.append(((f"{words}: ", ""), (said[0], "dim")))
             out.extend(((" " * (len(words) + 2), ""), (piece, "dim")) for piece in said[1:])
             continue

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from app.guided.load import Edition, Faulty
 from app.guided.playbook import Playbook
-from screens.guided.lines import CAP, INDENT, prose, unbuilt, within
+from screens.guided.lines import CAP, INDENT, unbuilt
+from screens.guided.pages import prose, within
 from screens.present.cells import Line, wrap
 from screens.present.look import Look
 

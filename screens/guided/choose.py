@@ -15,7 +15,7 @@ from app.guided.load import Edition, Faulty
 from app.model.view import GuideRun
 from screens.base import CaseScreen
 from screens.command.naming import key_of
-from screens.guided import books, lines
+from screens.guided import books, lines, pages
 from screens.guided.follow import Follower
 from screens.page.screen import PageScreen
 from screens.present.cells import Line, fit_line, spread
@@ -151,16 +151,17 @@ class GuideScreen(CaseScreen[None]):
             met = self._follower.preconditions(one.playbook)
             view.show(
                 [
-                    *lines.prose("when", one.playbook.when, width, look),
+                    *pages.prose("when", one.playbook.when, width, look),
                     *books.preconditions(one.playbook, met, width, look),
                 ]
             )
         elif one is not None:
             shown = self._follower.with_text(one)
             step = shown.step
-            what = f"next: {look.clean(step.title)}" if step is not None else "all steps are recorded"
+            rest = "abandoned" if one.abandoned else "all steps are recorded"
+            what = f"next: {look.clean(step.title)}" if step is not None else rest
             view.show(
-                lines.prose(
+                pages.prose(
                     "run", f"{what}. {self._does().capitalize()} with {key_of(bench, 'list.open')}.", width, look
                 )
             )
@@ -195,6 +196,8 @@ class GuideScreen(CaseScreen[None]):
         elif self._follower.run is not None and self._follower.run.id == one.id:
             self._follower.hide()
             self.finish()
+            key = key_of(self.bench, "guide")
+            self.bench.say(f"{self.look.clean(one.id, 20)} is hidden: {key} and Enter on it show it again.")
         else:
             self._follower.show(one.id)
             self.finish()
@@ -237,7 +240,7 @@ class GuideScreen(CaseScreen[None]):
             page = PageScreen("refused", lambda width: books.faulty_lines(one, width, look))
         elif one is not None:
             shown = self._follower.with_text(one)
-            page = PageScreen(one.id, lambda width: lines.run_page(shown, width, look))
+            page = PageScreen(one.id, lambda width: pages.run_page(shown, width, look))
         else:
             return
         self.app.push_screen(page)

@@ -9,11 +9,13 @@ from app.faults import Fault
 from screens.command.naming import key_of
 from screens.guided.choose import GuideScreen
 from screens.guided.follow import Recorded
-from screens.guided.lines import Shown, run_page, step_page
+from screens.guided.lines import Shown
 from screens.guided.note import NoteScreen
+from screens.guided.pages import run_page, step_page
 from screens.page.screen import PageScreen
 from screens.present.cells import Line
 from screens.present.ids import target
+from screens.widgets.typed_confirm import Question
 
 if TYPE_CHECKING:
     from screens.root import Workbench
@@ -93,6 +95,41 @@ class GuideCommands:
         else:
             self._bench.say(f"No step of {self._look.clean(run.id, 20)} is recorded yet.", "warning")
 
+    def abandon(self) -> None:
+        """End the run that is followed with steps left; asks for its id, and for a reason."""
+        self._present(self._ask_to_abandon)
+
+    def _ask_to_abandon(self, shown: Shown, step: str) -> None:
+        run, look = shown.run, self._look
+        left = sum(one.state == "todo" for one in run.steps)
+        question = Question(
+            title=f"Abandon {run.id}",
+            happens=(
+                f"{look.clean(run.title, 60)}: {left} of {len(run.steps)} steps are left, and stay undone.",
+                "Nobody can go on with this run; the playbook can be begun anew.",
+                "Custody has it under your name, with what was recorded so far.",
+                "Nothing that runs is touched.",
+            ),
+            word=run.id,
+            action="Abandon",
+            ask_reason=True,
+            cancel="Go on with it",
+        )
+
+        def asked(reason: str) -> None:
+            self._bench.run_worker(self._abandon(run.id, reason), group="orders")
+
+        self._bench.ask(question, asked)
+
+    async def _abandon(self, run: str, reason: str) -> None:
+        try:
+            await self._bench.link.call("playbook.abandon", {"run": run, "reason": reason})
+        except Fault as fault:
+            self._bench.say_fault(fault)
+            return
+        self._follower.hide()
+        self._bench.say(f"{self._look.clean(run, 20)} is abandoned.")
+
     def about(self) -> None:
         """The run is about what the cursor of pane 2 is on."""
         run, workbench = self._follower.run, self._bench.workbench
@@ -123,7 +160,9 @@ class GuideCommands:
         if shown is None:
             self._say_none()
         elif shown.place is None:
-            self._bench.say(f"{shown.run.id} is finished.", "warning")
+            who = self._look.clean(shown.run.abandoned, 64)
+            how = f"was abandoned by {who}" if who else "is finished"
+            self._bench.say(f"{self._look.clean(shown.run.id, 20)} {how}.", "warning")
         else:
             then(shown, shown.run.steps[shown.place].id)
 
@@ -141,6 +180,9 @@ class GuideCommands:
             asks = (
                 text.record if text is not None else ""
             ) or "What was done, by whom, when (UTC), and what was seen."
+
+        if shown.owed:
+            asks = f"{shown.owed[:1].upper()}{shown.owed[1:]}. {asks}"
 
         def given(note: str | None) -> None:
             if note is not None:

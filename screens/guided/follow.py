@@ -14,7 +14,7 @@ from math import inf
 from typing import TYPE_CHECKING, Any, Literal
 
 from app.faults import AgentGone, Fault, Untagged
-from app.guided.conditions import RULES, Seen, Sight, View, met, opened, parse, present
+from app.guided.conditions import RULES, Seen, Sight, View, met, opened, parse, present, unsealed
 from app.guided.conditions import ident as id_of
 from app.guided.load import Edition, Faulty, Library, Sources, load
 from app.guided.playbook import Playbook
@@ -23,7 +23,7 @@ from app.model.view import GuideRun
 from screens.command.naming import key_of
 from screens.guided.keys import filled
 from screens.guided.lines import NextKey, Shown
-from screens.guided.next_key import next_key
+from screens.guided.next_key import next_key, record_key
 from screens.present.resources import title_of
 
 if TYPE_CHECKING:
@@ -83,8 +83,14 @@ class Follower:
     def with_text(self, run: GuideRun) -> Shown:
         """Any run of the case with its text."""
         edition = self.library.editions.get(run.playbook) if self.library else None
-        found = Shown(run, edition, NextKey((), ""), self._called(run.target))
-        return replace(found, next_key=next_key(found, self._bench, self._key))
+        left = tuple(self._called(disk) for disk in unsealed(self.view(run)))
+        found = Shown(run, edition, NextKey((), ""), self._called(run.target), left)
+        return replace(
+            found,
+            next_key=next_key(found, self._bench, self._key),
+            record_key=record_key(found, self._key),
+            other_key=self._key("guide.target"),
+        )
 
     def _called(self, target: str) -> str:
         """A name for what a run is about, its id where none is known."""
@@ -212,6 +218,9 @@ class Follower:
         try:
             if about:
                 await self._bench.link.call("playbook.target", {"run": run.id, "target": about})
+                what = self._bench.look.clean(self._called(about), 60)
+                other = f"{self._key('guide.target')} on another one changes that"
+                self._bench.say(f"{run.id} is about {what} now, as its page was opened; {other}.")
             order = {"run": run.id, "step": step, "state": "done", "note": "", "sha256": run.sha256}
             await self._bench.link.call("playbook.step", order)
         except AgentGone:

@@ -1,4 +1,4 @@
-"""A playbook, its run and its present step as lines: for the rail, the strip and the pages."""
+"""A run and its present step as lines, for the rail and the strip."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from app.guided.conditions import RULES, present
 from app.guided.load import Edition
 from app.guided.playbook import Step
 from app.model.view import GuideRun, GuideStep
+from app.text import visible
 from screens.present.cells import Line, Span, cells, fit_line, wrap
 from screens.present.look import Look
 
 INDENT = "    "
+_ROOMY = 16  # lines of a rail from which on nothing needed is pushed out by a second line on what it is about
 CAP = 500
 """Characters of a text: more than any playbook may have."""
 
@@ -27,13 +29,17 @@ class NextKey:
 
 @dataclass(frozen=True, slots=True)
 class Shown:
-    """A run, the text of its playbook (``edition`` None where that is not at hand), the key that leads on, and
-    what its target is called."""
+    """A run, the text of its playbook (``edition`` None where that is not at hand), the key that leads on, what
+    its target is called, which disks it took and has no sealed image of, the key that leads to where is recorded
+    what the step asks for, and the one that makes the run about something else."""
 
     run: GuideRun
     edition: Edition | None
     next_key: NextKey
     about: str = ""
+    unsealed: tuple[str, ...] = ()
+    record_key: str = ""
+    other_key: str = ""
 
     @property
     def place(self) -> int | None:
@@ -54,6 +60,15 @@ class Shown:
         """Its title, its id where there is none."""
         text = self.text_of(step)
         return look.clean(text.title if text else step.id, 60)
+
+    @property
+    def owed(self) -> str:
+        """Which disks are to be downloaded yet, "" where none is, or the playbook downloads none."""
+        steps = self.edition.playbook.steps if self.edition else ()
+        wanted = any(step.condition.name == "disks_sealed" for step in steps)
+        place = self.place
+        here = place is None or (self.step is not None and self.step.condition.name == "disks_sealed")
+        return f"no sealed image yet of {', '.join(self.unsealed)}" if wanted and here and self.unsealed else ""
 
     @property
     def changed(self) -> bool:
@@ -96,14 +111,18 @@ class Shown:
 
 
 def ended(run: GuideRun) -> str:
-    """How a finished run went: "finished", or how many of its steps were done and how many skipped."""
+    """How a run went that has ended: "finished", how many of its steps were done and how many skipped, or who
+    abandoned it."""
+    if run.abandoned:
+        done = sum(step.state in ("done", "by_hand") for step in run.steps)
+        return f"abandoned by {visible(run.abandoned, cap=64)}: {done} of {len(run.steps)} done"
     skipped = sum(step.state == "skipped" for step in run.steps)
     return f"ended: {len(run.steps) - skipped} done, {skipped} skipped" if skipped else "finished"
 
 
 def end_mark(run: GuideRun, look: Look) -> Span:
     """Its glyph and tone: a tick only where everything was done."""
-    whole = all(step.state != "skipped" for step in run.steps)
+    whole = not run.abandoned and all(step.state != "skipped" for step in run.steps)
     return (look.done, "done") if whole else (look.none, "need")
 
 
@@ -149,7 +168,7 @@ def next_line(found: NextKey, look: Look) -> Line:
     return tuple(out)
 
 
-def _next_lines(found: NextKey, width: int, look: Look) -> list[Line]:
+def next_lines(found: NextKey, width: int, look: Look) -> list[Line]:
     """The same, its words on lines of their own where one is too short."""
     whole = next_line(found, look)
     if cells(whole) + len(INDENT) <= width:
@@ -172,6 +191,8 @@ def _details(shown: Shown, width: int, look: Look) -> list[list[Line]]:
     if step is None:
         return []
     parts = [_labelled("Again:", shown.again, width, look)] if shown.again else []
+    if shown.owed:
+        parts.append(_labelled("", f"{look.warn} {shown.owed}", width, look, "need"))
     parts.append(_labelled("", step.text, width, look))
     if unbuilt(step):
         parts.append(_labelled("", unbuilt(step), width, look, "wait"))
@@ -179,7 +200,8 @@ def _details(shown: Shown, width: int, look: Look) -> list[list[Line]]:
         parts.append(_labelled("Not:", step.dont, width, look))
     parts.append(_labelled("Why:", step.why, width, look, "dim"))
     if step.record:
-        parts.append(_labelled("Record:", step.record, width, look))
+        key = f" ({look.plain(shown.record_key)})" if shown.record_key else ""
+        parts.append(_labelled(f"Record{key}:", step.record, width, look))
     return parts
 
 
@@ -193,14 +215,15 @@ def rail(shown: Shown, width: int, height: int, look: Look, more: str) -> list[L
         pieces = wrap(look.clean(shown.caution), max(10, width - 2))
         caution = [((f"{look.warn if row == 0 else ' '} {piece}", "need"),) for row, piece in enumerate(pieces)]
     if shown.about:
-        caution.append(fit_line((("About: ", "head"), (look.clean(shown.about, 60), "")), width, look))
+        caution += _about(shown, width, height, look)
     if place is None:
         glyph, tone = end_mark(shown.run, look)
-        pieces = wrap(f"{ended(shown.run)}; {more} shows the record", max(10, width - 2))
+        said = "; ".join(part for part in (ended(shown.run), look.clean(shown.owed, CAP)) if part)
+        pieces = wrap(f"{said}; {more} shows the record", max(10, width - 2))
         last: list[Line] = [()]
         last += [((glyph if row == 0 else " ", tone), (f" {piece}", tone)) for row, piece in enumerate(pieces)]
         return _fitted([*caution, *rows], height - len(last)) + last
-    keys = _next_lines(shown.next_key, width, look)
+    keys = next_lines(shown.next_key, width, look)
     parts = _details(shown, width, look)
     head, tail = rows[:place], rows[place + 1 :]
     size = sum(map(len, parts))
@@ -215,6 +238,18 @@ def rail(shown: Shown, width: int, height: int, look: Look, more: str) -> list[L
         tail = [*tail[:kept], ((look.more, "dim"), (f" and {len(tail) - kept} more", "dim"))]
     body = _cut(parts, room - len(head) - len(tail), width, look, more)
     return [*caution, *head, rows[place], *body, *keys, *tail]
+
+
+def _about(shown: Shown, width: int, height: int, look: Look) -> list[Line]:
+    """What the run is about, which the first page that was opened may have said; and how another is chosen."""
+    what: Line = (("About: ", "head"), (look.clean(shown.about, 60), ""))
+    if shown.place is None or not shown.other_key:
+        return [fit_line(what, width, look)]
+    other = f"{look.plain(shown.other_key)} chooses another"
+    if cells(what) + len(other) + 3 <= width:
+        return [(*what, (f" {look.dot} {other}", "dim"))]
+    second = [fit_line(((f"       {other}", "dim"),), width, look)] if height >= _ROOMY else []
+    return [fit_line(what, width, look), *second]
 
 
 def _cut(parts: Sequence[Sequence[Line]], room: int, width: int, look: Look, more: str) -> list[Line]:
@@ -257,6 +292,8 @@ def strip(shown: Shown, width: int, rows: int, look: Look, more: str) -> list[Li
     text = shown.step
     if shown.caution and rows > 1:
         out.append(fit_line((("   ", ""), (shown.caution, "need")), width, look))
+    if shown.owed and rows > len(out):
+        out.append(fit_line((("   ", ""), (f"{look.warn} {look.clean(shown.owed, CAP)}", "need")), width, look))
     if shown.again and rows > len(out):
         out.append(fit_line((("   Again: ", "head"), (shown.again, "")), width, look))
     if text is not None and rows > len(out):
@@ -265,105 +302,3 @@ def strip(shown: Shown, width: int, rows: int, look: Look, more: str) -> list[Li
         if text.dont and rows > len(out):
             out.append(fit_line((("   Not: ", "head"), (look.clean(text.dont, CAP), "")), width, look))
     return out
-
-
-# -- pages ------------------------------------------------------------------------------------------------
-
-
-def prose(label: str, text: str, width: int, look: Look, tone: str = "") -> list[Line]:
-    """``label   text``, wrapped under its own start."""
-    pieces = wrap(look.clean(text, CAP * 4), max(20, width - 14))
-    first: Line = ((f"{label:<13} ", "head"), (pieces[0], tone))
-    return [first, *(((" " * 14, ""), (piece, tone)) for piece in pieces[1:])]
-
-
-def step_page(shown: Shown, place: int, held: Sequence[str], width: int, look: Look) -> list[Line]:
-    """The whole step. ``held`` are the words of the commands that are off meanwhile."""
-    found = shown.run.steps[place]
-    step = shown.text_of(found)
-    glyph, word = state_of(found, place == shown.place, look)
-    head = f" {place + 1} of {len(shown.run.steps)}: {shown.title_of(found, look)}"
-    out: list[Line] = [(glyph, (head, "strong"), (f"  {word}", "dim"))]
-    if shown.caution:
-        out += prose("", f"{look.warn} {shown.caution}", width, look, "need")
-    out.append(())
-    if place == shown.place and shown.again:
-        out += prose("again", shown.again, width, look)
-    if step is None:
-        out += prose("step", found.id, width, look)
-    else:
-        out += prose("do", step.text, width, look)
-        if unbuilt(step):
-            out += prose("by hand", unbuilt(step), width, look, "wait")
-        if step.dont:
-            out += prose("not", step.dont, width, look)
-        out += prose("why", step.why, width, look)
-        if step.record:
-            out += prose("record", step.record, width, look)
-        out.append(())
-        by_hand = shown.changed or (place == shown.place and shown.by_hand)
-        words = RULES["by_hand" if by_hand else step.condition.name].words
-        out += prose("counts when", words, width, look, "dim")
-        if held:
-            out += prose("off meanwhile", f" {look.dot} ".join(held), width, look, "dim")
-    if place == shown.place:
-        out += [(), *_next_lines(shown.next_key, width, look)]
-    return within([*out, *_recorded(found, shown, width, look)], width, look)
-
-
-def within(lines: Sequence[Line], width: int, look: Look) -> list[Line]:
-    """Headings are cut; everything else is wrapped already."""
-    return [fit_line(line, width, look) if cells(line) > width else line for line in lines]
-
-
-def _how(step: GuideStep, shown: Shown) -> str:
-    """How a step was done, as custody has it. Whether the record itself shows it depends on the text."""
-    if step.state == "done":
-        text = None if shown.changed else shown.text_of(step)
-        if text is None:
-            return "seen to be done"
-        by_record = RULES[text.condition.name].told_by == "record"
-        return "shown by the record" if by_record else "reported by the screens"
-    todo = "to do again" if step.reopened else "to do"
-    return {"todo": todo, "by_hand": "by hand", "skipped": "skipped"}[step.state]
-
-
-def _recorded(step: GuideStep, shown: Shown, width: int, look: Look) -> list[Line]:
-    if step.state == "todo":
-        return []
-    out = [(), *prose("recorded", f"{_how(step, shown)}, {step.by}, {_when(step.at)}", width, look)]
-    return out + (prose("note", step.note, width, look) if step.note else [])
-
-
-def _when(text: str) -> str:
-    return f"{text[:19]}Z" if len(text) > 19 else text
-
-
-def _about(shown: Shown) -> str:
-    target = shown.run.target
-    return target if target.endswith(shown.about) else f"{shown.about} ({target})"
-
-
-def run_page(shown: Shown, width: int, look: Look) -> list[Line]:
-    """What was done, by whom, by hand or seen, with the notes."""
-    run = shown.run
-    done = sum(step.state != "todo" for step in run.steps)
-    out = [
-        *prose("run", f"{run.id} {look.dot} {run.title} ({run.playbook})", width, look, "strong"),
-        *prose("followed by", f"{run.examiner}, begun {_when(run.started)}", width, look),
-        *(prose("about", _about(shown), width, look) if run.target else []),
-        *prose("progress", ended(run) if done == len(run.steps) else f"{done} of {len(run.steps)}", width, look),
-        *prose("text", f"sha256 {run.sha256}", width, look, "dim"),
-    ]
-    if shown.caution:
-        out += prose("", f"{look.warn} {shown.caution}", width, look, "need")
-    for place, step in enumerate(run.steps):
-        glyph, _ = state_of(step, place == shown.place, look)
-        by = (
-            f" {look.dot} {look.clean(step.by, 64)} {look.dot} {_when(look.clean(step.at, 40))}" if step.by else ""
-        )
-        out += [(), (glyph, (f" {place + 1} {shown.title_of(step, look)}", "strong"))]
-        out.append(((f"    {_how(step, shown)}", "" if step.state != "todo" else "dim"), (by, "dim")))
-        if step.note:
-            out += [((INDENT, ""), (piece, "")) for piece in wrap(look.clean(step.note, 4000), max(20, width - 4))]
-    return within(out, width, look)

@@ -84,10 +84,31 @@ def _object(step: Step, bench: Workbench) -> str:
     return words if plain else f"on {words}"
 
 
+def record_key(shown: Shown, key: Callable[[str], str]) -> str:
+    """The key that leads to the line on which is recorded what the present step asks for, "" where there is none:
+    the reason goes with the approval, everything else into a note."""
+    step = shown.step
+    if step is None or not step.record:
+        return ""
+    if step.condition.name == "acquisition_started":
+        return key("plan.reason")
+    return key("guide.done") if shown.by_hand else ""
+
+
+def _has_reason(bench: Workbench) -> bool:
+    """Whether a reason stands on the plan that is open."""
+    from screens.plan.approving import ApprovalScreen
+
+    plan = next((one for one in reversed(bench.screen_stack) if isinstance(one, ApprovalScreen)), None)
+    return plan is not None and plan.is_mounted and bool(plan.reason)
+
+
 def _here(step: Step, at: Where, bench: Workbench, key: Callable[[str], str]) -> NextKey | None:
     """What is to be done on the very screen that one has come to; None where the playbook's own words hold."""
     condition = step.condition
     if at == "plan" and condition.name == "acquisition_started":
+        if step.record and not _has_reason(bench):
+            return NextKey((key("plan.reason"),), "the reason, then Enter")
         if bench.snapshot.agent.armed_until is None:
             return NextKey((key("arm"),), "the case is read-only")
         return NextKey((key("plan.choose"),), "Approve, then Enter")

@@ -11,7 +11,7 @@ from textual.content import Content
 from screens.command.naming import key_of
 from screens.guided.lines import rail, strip
 from screens.present.cells import Line, fit, fit_line
-from screens.widgets.edges import set_title
+from screens.widgets.edges import set_subtitle, set_title
 from screens.widgets.line_view import LinesView
 
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ class GuideRail(LinesView):
         title = f"Guided: {self.look.clean(shown.run.title, 60)}"
         room = size.width - 4  # Textual would cut it with an ellipsis of its own
         set_title(self, Content(fit(title, room, self.look) if cell_len(title) > room else title))
+        set_subtitle(self, Content(f"{key_of(_bench(self.app), 'guide')} playbooks"))
         more = key_of(_bench(self.app), "guide.more")
         self.show(rail(shown, size.width, size.height, self.look, more))
 

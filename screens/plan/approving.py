@@ -17,6 +17,7 @@ from app.faults import Fault
 from app.model import Plan
 from screens.base import CaseScreen, Result
 from screens.command.catalogue import bindings
+from screens.command.naming import key_of
 from screens.present import approval
 from screens.present.amounts import plural
 from screens.present.cells import Line, cells
@@ -90,6 +91,11 @@ class ApprovalScreen(CaseScreen[Result]):
         """Whether leaving takes nothing back any more."""
         return self.ordered
 
+    @property
+    def reason_for(self) -> str:
+        """What the reason is for: opened again for the same in this session, it stands there as it was left."""
+        raise NotImplementedError
+
     # What they get
 
     @property
@@ -116,10 +122,9 @@ class ApprovalScreen(CaseScreen[Result]):
 
     def approval(self) -> Iterable[Widget]:
         """The lower part: the reason, the write window where it is shut, the buttons."""
-        key, _ = self.bench.registry.hint("plan.reason")
-        label = f" Reason for custody{f' ({key})' if key else ''}: ticket, suspicion, authority"
-        yield LinesView([((label, "head"),)], look=self.look, id="label")
-        field = PlainInput(id="reason", select_on_focus=False)
+        yield LinesView([self._labelled()], look=self.look, id="label")
+        kept = self.bench.reasons.get(self.reason_for, "")
+        field = PlainInput(kept, id="reason", select_on_focus=False)
         field.cursor_blink = False
         yield field
         yield LinesView(look=self.look, id="power")
@@ -150,6 +155,7 @@ class ApprovalScreen(CaseScreen[Result]):
         approve.display = offered
         approve.visible = bool(plans)  # its place is kept while a plan is made
         self.query_one("#note", LinesView).show([self._note()])
+        self.query_one("#label", LinesView).show([self._labelled()])
         word = approval.needs_word(*plans)
         label = approval.button(word, armed or not plans, self._arms, len(plans) if self.many else 0)
         if str(approve.label) != label:
@@ -162,6 +168,17 @@ class ApprovalScreen(CaseScreen[Result]):
         if doing:
             return ((f" {self.look.wait} {doing}", "wait"),)
         return ((f" asked: {self.asked_route}", "dim"), (f" {self.look.dot} {self.locked}", "dim"))
+
+    def _labelled(self) -> Line:
+        """What the line for the reason is for; once something stands there, what Enter does where the focus is."""
+        if self.is_mounted and self.reason and not self.begun() and isinstance(self.focused, Button):
+            plans, choose = self.approvable(), key_of(self.bench, "plan.choose")
+            word, ready = approval.needs_word(*plans), bool(plans) and self.bench.armed
+            said = approval.enter_does(self.focused.id or "", word, ready, self.many, choose, self.look)
+            if said:
+                return ((f" {said}", "head"),)
+        key, _ = self.bench.registry.hint("plan.reason")
+        return ((f" Reason for custody{f' ({key})' if key else ''}: ticket, suspicion, authority", "head"),)
 
     @property
     def _arms(self) -> str:
@@ -258,6 +275,17 @@ class ApprovalScreen(CaseScreen[Result]):
         if self.ordered:
             self.bench.say("The order was given; what comes of it is told.")
         self.finish()
+
+    def on_descendant_focus(self) -> None:
+        self.tick()
+
+    @on(Input.Changed, "#reason")
+    def _reason_typed(self) -> None:
+        self.bench.reasons[self.reason_for] = self.reason
+
+    def reason_given(self) -> None:
+        """It went with an order that was carried out: what is planned next has a reason of its own."""
+        self.bench.reasons.pop(self.reason_for, None)
 
     @on(Input.Submitted, "#reason")
     def _reason_given(self) -> None:

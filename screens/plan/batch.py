@@ -51,6 +51,7 @@ class BatchScreen(ApprovalScreen[tuple[str, ...] | None]):
     def __init__(self, targets: tuple[BatchTarget, ...]) -> None:
         super().__init__()
         self._drafts = BatchDrafts(targets, self._changed)
+        self._reason_for = f"batch {' '.join(sorted(self._drafts.keys))}"
         self._planning = False
         self._said: Sequence[Span] = ()  # what came of the last approval
         self._free: int | None = None
@@ -59,6 +60,10 @@ class BatchScreen(ApprovalScreen[tuple[str, ...] | None]):
         self._drawn: object = None
 
     # What is shown
+
+    @property
+    def reason_for(self) -> str:
+        return self._reason_for
 
     @property
     def crumbs(self) -> Sequence[str]:
@@ -329,6 +334,8 @@ class BatchScreen(ApprovalScreen[tuple[str, ...] | None]):
         """Some or all were started: leave with their ids, or stay and say which were refused."""
         self._ids = self._drafts.take(answer, approved)
         failed = len(approved) - len(self._ids)
+        if self._ids:
+            self.reason_given()
         if not failed:
             self.end(self._ids, f"{plural(len(self._ids), 'acquisition')} queued.")
             return

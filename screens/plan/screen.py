@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 from textual.binding import BindingType
 from textual.content import Content
 from textual.widget import Widget
+from textual.worker import Worker
 
 from app.faults import Fault, ReadOnly, RouteRefused
 from app.model import Plan
@@ -16,6 +17,7 @@ from screens.command.naming import key_of
 from screens.page.screen import PageScreen
 from screens.plan.answers import Answer, read_answer, read_started
 from screens.plan.approving import ROUTES, STARTING, ApprovalScreen
+from screens.plan.lost import arrived, not_arrived
 from screens.present import approval, plans
 from screens.present.cells import Line
 from screens.widgets.edges import set_title
@@ -39,7 +41,12 @@ class PlanScreen(ApprovalScreen[str | None]):
         self._fault: Fault | None = None
         self._came = ""  # what the fault means, "" where it stands in the way of the plan itself
         self._busy = _READING
+        self._looking_up: Worker[None] | None = None
         self._drawn: object = None
+
+    @property
+    def reason_for(self) -> str:
+        return f"{self._kind} {self._target}"
 
     @property
     def crumbs(self) -> Sequence[str]:
@@ -165,10 +172,12 @@ class PlanScreen(ApprovalScreen[str | None]):
     def question(self, word: str) -> Question:
         assert self._found is not None
         plan = self._found.plan
+        cost = plan.estimate.cost
         return Question(
             title=f"Approve {plan.kind} {plan.target.id}",
             happens=(
                 *plans.effects_in_words(plan, self.bench.shelf.names, self.look),
+                *((approval.paid(cost, self.look),) if cost is not None else ()),
                 approval.undone(word),
             ),
             word=word,
@@ -180,12 +189,38 @@ class PlanScreen(ApprovalScreen[str | None]):
             self.give(self._acquire({**self._wanted(), "reason": self.reason, "digest": self._found.digest}))
 
     async def _acquire(self, order: dict[str, Any]) -> None:
+        if self._looking_up is not None:
+            self._looking_up.cancel()  # what is found from now on is of this order
+        after = await self.bench.reader.last_line()
         try:
             started = read_started(await self.bench.link.call("acquire", order))
         except ReadOnly as fault:
             self.bench.say_fault(fault)
         except Fault as fault:
-            self._found, self._fault, self._came = None, fault, plans.outcome(fault)
-            self.say_unseen(f"{self.look.clean(self._crumb, 60)}: {self._came}", fault)
+            self._ended_in(fault, plans.outcome(fault))
+            if plans.unanswered(fault):
+                looked_up = self._look_up(order["digest"], after, fault)
+                self._looking_up = self.app.run_worker(looked_up, group="link")
         else:
+            self.reason_given()
             self.end(started, f"{self.look.clean(started)} is queued.")
+
+    def _ended_in(self, fault: Fault, came: str) -> None:
+        self._found, self._fault, self._came = None, fault, came
+        self.say_unseen(f"{self.look.clean(self._crumb, 60)}: {came}", fault)
+
+    async def _look_up(self, digest: str, after: int, lost: Fault) -> None:
+        """Tell what came of the order that ended in ``lost``, as soon as it can be known. The application does,
+        also for a page that was left."""
+        acquisition = await arrived(self.bench, digest, after)
+        told_here = self._fault is lost
+        if acquisition:
+            self.reason_given()
+            what = self.look.clean(self._crumb, 60)
+            self.bench.say(f"{what}: the order had arrived, as {self.look.clean(acquisition)}.", "warning")
+            if told_here and self.is_open and not self.is_typed_over:
+                self.bench.workbench.show_acquisition(acquisition)
+                self.finish()
+        elif told_here:
+            self._ended_in(not_arrived(), plans.NOT_STARTED)
+            self.case_changed()

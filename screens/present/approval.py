@@ -21,7 +21,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from app.model import Effect, Plan
+from app.model import Cost, Effect, Plan, costs
 from screens.present.cells import Line
 from screens.present.look import Look
 from screens.present.plan_steps import RANK
@@ -54,6 +54,12 @@ def undone(word: str, count: int = 1) -> str:
     return f"{lead} Each is recorded in custody before and after."
 
 
+def paid(cost: Cost, look: Look) -> str:
+    """The cost in a sentence of its own: what is paid at most, and by whose prices."""
+    parts = [*costs.amounts(cost), cost.prices]
+    return f"cost: {f' {look.dot} '.join(look.clean(part, 600) for part in parts)}"
+
+
 def button(word: str, armed: bool, key: str, count: int = 0) -> str:
     """What stands on the button that approves. ``key`` opens a write window; ``count`` plans are approved at once,
     0 where there is but one."""
@@ -61,6 +67,19 @@ def button(word: str, armed: bool, key: str, count: int = 0) -> str:
     if not armed:
         return f"[ Approve{many}: read-only, {key} arms ]"
     return f"[ Approve{many}: type {word} to go on ]" if word else f"[ Approve{many} ]"
+
+
+def enter_does(focus: str, word: str, ready: bool, many: bool, key: str, look: Look) -> str:
+    """What Enter does on the button ``focus`` ("cancel" or "approve") once a reason is typed, and that ``key``
+    goes to the other one; "" elsewhere. ``word`` is what :func:`needs_word` says; ``ready``: there is something to
+    approve, and a window to approve it in; ``many``: they are listed before they start."""
+    if focus == "cancel":
+        on = f" {look.dot} {key} then Enter approves" if ready else ""
+        return f"Enter leaves, the reason is kept{on}"
+    if focus == "approve" and ready:
+        what = f"asks for the word {word}" if word else "lists them once more" if many else "approves"
+        return f"Enter {what} {look.dot} {key} back to Cancel"
+    return ""
 
 
 def read_only(key: str) -> str:

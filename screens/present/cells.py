@@ -14,6 +14,9 @@ Line = tuple[Span, ...]
 
 TONES = ("dim", "strong", "live", "wait", "need", "done", "bad", "lock", "key", "accent", "trough", "head", "next")
 
+LEFT_LEAST = 8
+"""Cells that stay at the left of what stands at the right end of a line."""
+
 
 def cells(line: Line) -> int:
     """Width of a line in cells."""
@@ -67,7 +70,7 @@ def spread(left: Line, right: Line, width: int, look: Look) -> Line:
     """``left`` and ``right`` at the two ends of ``width``; ``right`` goes first when both do not fit."""
     size = cells(right)
     if cells(left) + size + 1 > width:
-        if size + 8 > width:
+        if size + LEFT_LEAST > width:
             return fit_line(left, width, look)
         return (*fit_line(left, width - size - 1, look), (" ", ""), *right)
     return (*left, (" " * (width - cells(left) - size), ""), *right)

@@ -21,6 +21,7 @@ _LABEL = 14  # cells before a fact
 POLICY_CAP = 2048
 """Characters that AWS accepts as a session policy (sts:AssumeRole, parameter Policy)."""
 UNKNOWN = "not known whether it was started"
+NOT_STARTED = "not started"
 
 
 def page(
@@ -54,7 +55,7 @@ def unanswered(fault: Fault) -> bool:
 
 def outcome(fault: Fault) -> str:
     """What such an end of an order to start means."""
-    return UNKNOWN if unanswered(fault) else "not started"
+    return UNKNOWN if unanswered(fault) else NOT_STARTED
 
 
 def no_plan(fault: Fault) -> str:
@@ -71,7 +72,8 @@ def refused(fault: Fault, width: int, look: Look, came: str = "") -> list[Line]:
         out += [(), ((f" {look.arrow} what to do", "head"),)]
         out += [((f"   {piece}", ""),) for piece in wrap(look.clean(fault.next, 2000), width - 4)]
     if came == UNKNOWN:
-        out += [(), (("   Look at the acquisitions before you plan and approve again.", "need"),)]
+        said = "It is looked up as soon as the agent answers, and told here. Do not approve it again before."
+        out += [(), *(((f"   {piece}", "need"),) for piece in wrap(said, width - 4))]
     else:
         out += [(), (("   Nothing was changed in any cloud.", "dim"),)]
     if fault.request_id:
@@ -90,7 +92,7 @@ def head(plan: Plan, names: Mapping[AccountKey, str], width: int, look: Look) ->
     target = plan.target
     name = target.attached_to or target.name
     what = f"{look.clean(name)}, {size(target.size_bytes)}" if name else size(target.size_bytes)
-    disks = len(volumes(plan))
+    disks = len(plan.volumes)
     if plan.kind == "instance" and disks:
         what += f" on {plural(disks, 'disk')}"
     where = f"in {account_name(plan, target.account, names, look)} {look.dot} {look.clean(target.region)}"
@@ -128,18 +130,6 @@ def _counted(plan: Plan, look: Look) -> Line:
         return ((noted, "dim"),) if noted else ()
     out: Line = ((f"{look.warn} {plural(grave, 'danger')}", "need"),)
     return (*out, (f" {look.dot} {noted}", "dim")) if noted else out
-
-
-def volumes(plan: Plan) -> frozenset[str]:
-    """The disks that the steps are about. What is kept in the cloud ends in no item of its own."""
-    found: set[str] = set()
-    for step in plan.steps:
-        one, many = step.params.get("volume_id"), step.params.get("volume_ids")
-        if isinstance(one, str):
-            found.add(one)
-        if step.op == "snapshot.create" and isinstance(many, list):
-            found.update(volume for volume in many if isinstance(volume, str))
-    return frozenset(found)
 
 
 def facts(

@@ -399,7 +399,9 @@ def test_how_an_acquisition_ends() -> None:
 
 
 def item(ident: str, acq: str) -> EvidenceItem:
-    return EvidenceItem(id=ident, acquisition=acq, kind="disk", path="", bytes=1, sha256=None, sealed=stamp(NOW))
+    return EvidenceItem(
+        id=ident, acquisition=acq, kind="disk", path="", bytes=1, sha256=None, sealed=stamp(NOW), source="vol-1"
+    )
 
 
 def test_items_and_checks_of_the_run() -> None:
@@ -419,6 +421,22 @@ def test_items_and_checks_of_the_run() -> None:
     assert not checked("E-0002", 9), "before the step was the present one"
     assert not checked("E-0001", 99), "an item of an older acquisition"
     assert not checked("E-0002", 99, "bad") and not checked("E-0002", 99, "running")
+
+
+def test_every_disk_that_is_kept_has_to_be_sealed() -> None:
+    kept = acquisition("A-0002", state="done", route="preserve", volumes=("vol-1", "vol-2"))
+    acqs = (kept, acquisition("A-0003", kind="disk", target="vol-2", volumes=("vol-2",)))
+    run, about = run_of("todo", after=1), frozenset({"i-1", "vol-1", "vol-2"})
+
+    def sealed(*disks: str, acq: str = "A-0003", acquisitions: tuple[Acquisition, ...] = acqs) -> bool:
+        images = tuple(msgspec.structs.replace(item(f"E-{n}", acq), source=disk) for n, disk in enumerate(disks))
+        return holds("disks_sealed", run=run, subject=about, acquisitions=acquisitions, items=images)
+
+    assert not sealed() and not sealed("vol-2") and sealed("vol-1", "vol-2")
+    assert not sealed("vol-1", "vol-2", acq="A-0001"), "images of before the run"
+    assert not sealed(acquisitions=()), "nothing was taken at all"
+    more = acquisition("A-0004", state="cancelled", volumes=("vol-9",))
+    assert sealed("vol-1", "vol-2", acquisitions=(*acqs, more)), "what was cancelled is not awaited"
 
 
 def test_sights_count_from_the_run_or_from_the_step() -> None:
@@ -459,7 +477,7 @@ def test_the_terminal_was_left_after_the_step_became_the_present_one() -> None:
 def all_of_it(at: float) -> dict[str, Any]:
     """A case in which every condition but ``disarmed`` and ``by_hand`` holds; acts were seen at that second."""
     seen = {"kind": "disk", "target": "aws:2:vol-1", "eligible": True, "route": "preserve"}
-    made = acquisition("A-0001", kind="disk", target="vol-1", route="preserve", state="done")
+    made = acquisition("A-0001", kind="disk", target="vol-1", route="preserve", state="done", volumes=("vol-1",))
     return {
         "accounts": (Account(cloud="aws", id="2" * 12, name="a", reachable=True),),
         "scans": (Scan(cloud="aws", account="2", region="r", state="done", found=1, error=None, at=""),),

@@ -18,6 +18,7 @@ from app.client.feed import Feed
 from app.custody import Ledger
 from app.custody import load as load_key
 from app.faults import Refused, Usage
+from app.guided.conditions import present
 from app.guided.load import Library, load
 from app.locations import Locations
 from app.model.view import GuideRun
@@ -202,7 +203,15 @@ def test_only_a_session_says_that_the_present_step_is_done_and_by_the_text_of_th
 
 async def test_what_the_record_contradicts_is_not_done(office: Office) -> None:
     run = await office.follow(
-        *("armed", "disarmed", "acquisition_started", "item_sealed", "evidence_checked", "verified")
+        *(
+            "armed",
+            "disarmed",
+            "acquisition_started",
+            "item_sealed",
+            "evidence_checked",
+            "verified",
+            "disks_sealed",
+        )
     )
     with pytest.raises(Refused, match="this record does not have that the write window is open"):
         office.done(run, "s0")
@@ -225,9 +234,11 @@ async def test_what_the_record_contradicts_is_not_done(office: Office) -> None:
         office.done(run, "s5")
     office.guides.judge.verified(ANN, office.clock.now())
     office.done(run, "s5")
+    with pytest.raises(Refused, match="an image of every disk that it took is sealed"):
+        office.done(run, "s6")
     summaries = [fact["summary"] for fact in office.facts("playbook.step")]
-    assert summaries[0] == "G-0001, step 1 of 6 (s0): done, as this record shows."
-    assert summaries[-1] == "G-0001, step 6 of 6 (s5): done, as this record shows."
+    assert summaries[0] == "G-0001, step 1 of 7 (s0): done, as this record shows."
+    assert summaries[-1] == "G-0001, step 6 of 7 (s5): done, as this record shows."
 
 
 async def test_a_verification_before_the_step_does_not_count(office: Office) -> None:
@@ -334,6 +345,53 @@ def test_a_finished_run_is_not_taken_over(office: Office) -> None:
         office.guides.step(run, step.id, "skipped", "an exercise", ANN)
     with pytest.raises(Refused, match="G-0001 is finished"):
         office.guides.take_over(run, BOB)
+
+
+def test_a_run_is_abandoned_for_good_and_says_by_whom(office: Office) -> None:
+    run = office.start()
+    office.done(run, "find")
+    with pytest.raises(Refused, match="G-0001 is followed by ann-1"):
+        office.guides.abandon(run, "", BOB)
+    with pytest.raises(Usage, match="has 2001 characters"):
+        office.guides.abandon(run, "x" * (NOTE + 1), ANN)
+    assert office.guides.abandon(run, " the owner took the host back ", ANN) == ANN
+    fact = office.facts("playbook.step")[-1]
+    assert fact["summary"] == "G-0001 is abandoned by ann-1 at step 2 of 7 (route)." and fact["actor"] == {
+        "id": ANN
+    }
+    assert fact["params"] == {
+        "run": run,
+        "step": "route",
+        "state": "abandoned",
+        "note": "the owner took the host back",
+        "sha256": "",
+    }
+    orders: tuple[Callable[[], object], ...] = (
+        lambda: office.guides.step(run, "route", "by_hand", "x", ANN),
+        lambda: office.done(run, "route"),
+        lambda: office.guides.step(run, "find", "todo", "", ANN),
+        lambda: office.guides.about(run, "aws:2:i-1", ANN),
+        lambda: office.guides.take_over(run, BOB),
+        lambda: office.guides.abandon(run, "again", ANN),
+    )
+    for _ in range(2):
+        found = office.run()
+        assert (found.abandoned, found.abandoned_at) == (ANN, fact["ts"])
+        assert found.abandoned_why == "the owner took the host back" and present(found) is None
+        assert [step.state for step in found.steps[:3]] == ["done", "todo", "todo"], "what was done stays"
+        for order in orders:
+            with pytest.raises(Refused, match="G-0001 was abandoned by ann-1"):
+                order()
+        office.again()
+    assert office.start() == "G-0002"
+
+
+def test_a_finished_run_is_not_abandoned(office: Office) -> None:
+    run = office.start()
+    for step in office.run().steps:
+        office.guides.step(run, step.id, "skipped", "an exercise", ANN)
+    with pytest.raises(Refused, match="G-0001 is finished"):
+        office.guides.abandon(run, "", ANN)
 
 
 def test_a_restart_finds_every_run_as_it_was(office: Office) -> None:

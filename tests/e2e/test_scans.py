@@ -5,10 +5,12 @@ from __future__ import annotations
 import pytest
 
 from app.client.feed import Feed
+from app.client.inventory import Inventory
 from app.model.view import Scan
 from tests.e2e.cloud import Cloud
 from tests.e2e.conftest import NewCase
 from tests.e2e.runner import Case
+from tests.e2e.ui import seated
 
 
 def scans(case: Case) -> dict[tuple[str, str], Scan]:
@@ -16,6 +18,14 @@ def scans(case: Case) -> dict[tuple[str, str], Scan]:
     feed = Feed(case.path / "case.sqlite")
     feed.poll()
     found = {(one.account, one.region): one for one in feed.snapshot.scans}
+    feed.close()
+    return found
+
+
+def listed_now(case: Case) -> set[str]:
+    """What the case's inventory has, without asking the cloud."""
+    feed = Feed(case.path / "case.sqlite")
+    found = {one.id for one in Inventory(feed).every()}
     feed.close()
     return found
 
@@ -44,6 +54,46 @@ def test_when_the_last_good_scan_was_is_kept_while_scans_fail(case: Case, cloud:
     assert listed(case) == there
     for key, one in scans(case).items():
         assert one.state == "done" and one.error is None and one.good == one.at >= first[key].at
+
+
+async def test_a_scan_whose_leases_are_refused_ends_with_what_to_do(
+    case: Case, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there, first = listed(case), scans(case)
+    async with seated(case, monkeypatch) as seat:
+        cloud.faults(expire_leases_after_s=0)
+        await seat.pilot.press("2", "R")
+        await seat.sees("last scan failed", "as of")
+        failed = scans(case)
+        assert failed.keys() == first.keys()
+        for key, one in failed.items():
+            assert one.state == "failed" and one.good == first[key].at
+            assert "the credentials have expired" in (one.error or "") and "check the clock" in (one.error or "")
+        assert "scanning" not in seat.text and listed_now(case) == there
+        cloud.well()
+        await seat.pilot.press("R")
+        await seat.until("every scan is done", lambda: all(one.state == "done" for one in scans(case).values()))
+        await seat.until("nothing says that it failed", lambda: "last scan failed" not in seat.text)
+
+
+async def test_a_scan_without_base_credentials_ends_with_what_to_do(
+    case: Case, cloud: Cloud, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    there = listed(case)
+    case.run("agent stop").ok()  # the next one has them to read anew
+    away = cloud.credentials.with_name("credentials.away")
+    cloud.credentials.rename(away)
+    try:
+        async with seated(case, monkeypatch) as seat:
+            await seat.pilot.press("2", "R")
+            await seat.sees("last scan failed", "as of")
+            said = [one.error or "" for (_, region), one in scans(case).items() if region == "*"]
+            assert said and all("credentials" in one and "sign in again" in one for one in said)
+            assert "scanning" not in seat.text and listed_now(case) == there
+    finally:
+        away.rename(cloud.credentials)
+    assert listed(case) == there
+    assert all(region != "*" and one.state == "done" for (_, region), one in scans(case).items())
 
 
 @pytest.mark.slow

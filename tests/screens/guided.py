@@ -38,6 +38,7 @@ class Office:
                 "playbook_step": self.step,
                 "playbook_target": self.target,
                 "playbook_takeover": self.takeover,
+                "playbook_abandon": self.abandon,
                 **answers,
             }
         )
@@ -109,6 +110,12 @@ class Office:
     def takeover(self, params: dict[str, Any]) -> dict[str, Any]:
         self.put(msgspec.structs.replace(self.runs[params["run"]], examiner=ME))
         return {"run": params["run"], "examiner": ME}
+
+    def abandon(self, params: dict[str, Any]) -> dict[str, Any]:
+        run = self.runs[params["run"]]
+        ended = {"abandoned": run.examiner, "abandoned_at": stamp_us(NOW), "abandoned_why": params["reason"]}
+        self.put(msgspec.structs.replace(run, **ended))
+        return {"run": run.id, "abandoned": run.examiner}
 
     def later(self, clock: FixedClock) -> None:
         """A second passes, for the agent and for the screens."""

@@ -397,3 +397,26 @@ async def test_hostile_names_break_no_batch(desk: OpenDesk, size: tuple[int, int
 def renamed(one: BatchTarget, crumb: str) -> BatchTarget:
     """That target under a hostile name, unescaped: the screen has to make it harmless itself."""
     return BatchTarget(one.kind, one.target, crumb, crumb)
+
+
+async def test_the_reason_of_a_batch_is_kept_for_the_very_same_targets(desk: OpenDesk) -> None:
+    async with desk(commands=ScriptedCommands(plan=planned)) as d:
+        for targets, expected in ((disks(2), ""), (disks(3), ""), (disks(2)[::-1], "SEC-981")):
+            await open_batch(d, targets)
+            reason = d.app.screen.query_one("#reason", Input)
+            assert reason.value == expected
+            if targets == disks(2):
+                await d.press("m")
+                await d.type("SEC-981")
+                await d.press("enter")
+                await d.sees("Enter leaves, the reason is kept")
+                await d.press("right")
+                await d.sees("Enter asks for the word DESTROY")
+                await d.press("left")
+            await d.press("escape")
+        await open_batch(d, disks(2))
+        await d.press("right", "enter")
+        await d.type_word("DESTROY")
+        assert [call["reason"] for call in d.commands.called("acquire.batch")] == ["SEC-981"]
+        await open_batch(d, disks(2))
+        assert d.app.screen.query_one("#reason", Input).value == ""

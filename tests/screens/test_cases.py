@@ -251,6 +251,24 @@ async def test_the_users_keys_are_those_of_the_list_too(tmp_path: Path) -> None:
         assert rows.current not in (None, before)
 
 
+async def test_keys_for_leaving_and_filtering_a_case_are_those_of_the_list(tmp_path: Path) -> None:
+    locations = home(tmp_path)
+    case(locations, "IR-41", "Web shell")
+    case(locations, "IR-42", "Phish")
+    own_keys(locations, '[keys]\ndetach = "f10"\nfilter = "F"\n')
+    async with front_on(locations) as front:
+        await front.sees("IR-41", "F filter", "F10 leave")
+        assert not front.app.notices
+        await front.press("slash", "q")  # the shipped keys mean nothing any more
+        assert front.app.is_running
+        await front.press("F", *"phish", "enter")
+        await front.sees("1 of 2")
+        await front.press("question_mark")
+        await front.sees("F10 ", "Leave; agents go on")
+        await front.press("escape", "f10")
+        assert not front.app.is_running
+
+
 async def test_without_a_case_the_first_lines_have_the_users_keys(tmp_path: Path) -> None:
     locations = home(tmp_path)
     own_keys(locations, '[keys]\n"cases.demo" = "f2"\n"cases.quit" = "Q"\n')

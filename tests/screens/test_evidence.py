@@ -129,6 +129,35 @@ async def test_how_a_check_stands_is_a_word_and_a_sentence(
             assert said in detail(d), detail(d)
 
 
+@pytest.mark.parametrize(
+    ("row", "read_before", "said"),
+    [
+        (None, False, "read again since: none recorded Bag"),
+        (check(), False, "read again since: none yet: the check above has not ended"),
+        (check(), True, "read again since, before the check above data/disk.raw"),
+        (check(state="bad", reason="x"), False, "the check above did not agree, and keeps no digest"),
+        (check(state="bad", reason="x"), True, "read again since, before the check above data/disk.raw"),
+        (check(state="failed", reason="x"), False, "read again since: none recorded: the check above failed"),
+        (check(state="stopped", reason="x"), False, "none recorded: the check above was stopped"),
+        (check(state="ok"), False, "none recorded: the check above is not in the record"),
+        (check(state="ok"), True, "read again since data/disk.raw"),
+    ],
+)
+async def test_what_was_read_again_agrees_with_the_check_above(
+    desk: OpenDesk, row: EvidenceCheck | None, read_before: bool, said: str
+) -> None:
+    async with desk(size=(80, 24)) as d:
+        if not read_before:
+            (item,) = d.app.snapshot.items
+            sealed = tuple(one for one in item.digests if one.stage == "rest")
+            d.model.item(msgspec.structs.replace(item, digests=sealed))
+        d.model.clear("evidence_check")
+        if row is not None:
+            d.model.check(row)
+        await opened(d)
+        await d.until(lambda: said in detail(d), said)
+
+
 DAMAGE = Disagreement(
     files=31,
     names=(

@@ -12,7 +12,8 @@ from app.guided.load import Sources, load
 from app.guided.playbook import blank
 from app.model.view import GuideRun
 from screens.guided.books import playbook_page
-from screens.guided.lines import NextKey, Shown, rail, run_page, step_page, strip
+from screens.guided.lines import NextKey, Shown, rail, strip
+from screens.guided.pages import run_page, step_page
 from screens.present.cells import Line, cells
 from screens.present.look import ASCII, UNICODE, Look
 from tests.screens.conftest import Desk, OpenDesk
@@ -182,3 +183,16 @@ def test_hostile_texts_in_every_line(tmp_path: Path, look: Look) -> None:
                 assert not any(raw in text for raw in RAW)
                 assert all(line.isprintable() for line in text.split("\n"))
                 assert look is UNICODE or text.isascii()
+
+
+@pytest.mark.parametrize(
+    ("step", "label"), [("preserve", "Record (m):"), ("alert", "Record (n):"), ("find", "Record:")]
+)
+async def test_what_is_to_be_recorded_stands_behind_its_key(desk: OpenDesk, step: str, label: str) -> None:
+    """The reason goes with the approval, what is done by hand into a note; what the screens see has neither."""
+    steps = [one.id for one in load([]).get(INSTANCE).playbook.steps]
+    office = Office().with_run(INSTANCE, *["done"] * steps.index(step))
+    async with desk(size=(160, 60), fill=office.fill, commands=office.commands) as d:
+        await d.sees(label)
+        await d.press("i")
+        await d.sees(label[:-1].lower())

@@ -116,7 +116,19 @@ def test_no_keymap_gives_one_key_to_two_commands(keys: dict[str, str]) -> None:
     for ident, key in keys.items():
         kept = found.registry.changed.get(ident) == key
         assert kept != any(f"keys.{ident} =" in said for said in found.problems), ident
-    assert len(found.problems) == len(keys) - len(found.registry.changed)
+    assert len(found.problems) == len(keys) - len(found.registry.changed.keys() & keys.keys())
+
+
+def test_the_list_of_cases_goes_by_the_keys_of_a_case() -> None:
+    def keys(**own: str) -> list[str]:
+        mine = apply({"keys": {ident.replace("_", "."): key for ident, key in own.items()}}, EVERY, "k").registry
+        return [mine.key(ident) for ident in ("cases.quit", "cases.filter", "cases.help")]
+
+    assert keys() == ["q", "/", "?"]
+    assert keys(detach="f10", filter="F", help="f1") == ["F10", "F", "F1"]
+    assert keys(detach="f10", cases_quit="Q") == ["Q", "/", "?"]  # it has an entry of its own
+    assert keys(detach="d", waiting="f3") == ["q", "/", "?"]  # there it is the doctor's
+    assert keys(detach="d", waiting="f3", cases_doctor="D") == ["d", "/", "?"]
 
 
 def test_what_is_left_out_makes_room_for_no_other_conflict() -> None:
@@ -180,7 +192,7 @@ _STAYS = {
     *("j", "down", "k", "up", "g", "home", "end", "pagedown", "pageup", *"1234", "tab", "shift+tab", "left"),
     *("right", "minus", "f", "ctrl+p", "colon"),
 }
-_NEW = [f"{more}f{number}" for more in ("", "shift+", "ctrl+") for number in range(1, 13)]
+_NEW = [f"{more}f{number}" for more in ("", "shift+", "ctrl+", "alt+") for number in range(1, 13)]
 _WORDS = {"a", "i"}  # of English too: in front of a verb they would be keys
 
 

@@ -163,7 +163,7 @@ async def test_an_agent_that_went_away_is_said_to_come_back_by_itself(tmp_path: 
         d.app.link._changed = changed
         await d.press("3", "j", "p")
         await d.sees("Not connected to the agent: the agent went away", "it is being started again now")
-        await d.sees("it is being started again by itself; then give")
+        await d.sees("it is being started again by itself; then see")
         assert "run the command" not in d.text
         await d.until(lambda: tries == 3)
         assert seen == [None, 1]

@@ -7,6 +7,7 @@ from pathlib import Path
 import msgspec
 
 from app.clock import stamp_us
+from app.faults import Refused
 from screens.credentials.arm import ArmScreen
 from screens.present.look import UNICODE
 from screens.root import Workbench
@@ -71,3 +72,36 @@ async def test_no_question_is_asked_where_it_cannot_be_read(desk: OpenDesk) -> N
         await d.press("w")
         assert d.screen_name == "WorkbenchScreen" and not d.commands.called("session.arm")
         assert "READ-ONLY" in d.lines[0]
+
+
+async def test_a_key_takes_away_what_was_said_before_it_and_nothing_is_lost(desk: OpenDesk) -> None:
+    async with desk(size=(80, 24)) as d:
+        d.app.say("Said long before the key.")
+        d.app.say_fault(Refused("This is refused", next="do something else"))
+        await d.sees("Said long before the key.", "This is refused")
+        d.clock.advance(2)
+        d.app.say("Said just now.", "warning")
+        await d.sees("Said just now.")
+        await d.press("j")
+        await d.until(lambda: "This is refused" not in d.text and "Said long" not in d.text)
+        assert "Said just now." in d.text  # nobody can have read it
+        d.clock.advance(2)
+        await d.press("colon")
+        await d.until(lambda: "Said just now." not in d.text)
+        await d.type("messages")
+        await d.press("enter")
+        shown = [" ".join(line.strip("│ ").split()) for line in d.lines]
+        first = next(place for place, line in enumerate(shown) if line == "14:03:23 ▲ Said just now.")
+        assert shown[first + 1 : first + 4] == [
+            "14:03:21 ✖ This is refused",
+            "→ do something else",
+            "14:03:21 · Said long before the key.",
+        ]
+
+
+async def test_where_nothing_was_said_the_page_says_so(desk: OpenDesk) -> None:
+    async with desk(size=(80, 24)) as d:
+        await d.press("colon")
+        await d.type("messages")
+        await d.press("enter")
+        await d.sees("Nothing was said in passing yet.")

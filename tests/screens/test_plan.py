@@ -9,6 +9,8 @@ import pytest
 from textual.widgets import Button, Input
 
 from app.faults import ReadOnly
+from screens.command.catalogue import COMMANDS
+from screens.command.registry import Registry
 from screens.plan.screen import PlanScreen
 from screens.widgets.page_lines import PageLines
 from screens.widgets.typed_confirm import Happens, Question, TypedConfirm
@@ -16,7 +18,7 @@ from screens.workbench.screen import WorkbenchScreen
 from tests.screens.conftest import Desk, OpenDesk
 from tests.screens.fakes import ScriptedCommands
 from tests.screens.sample_plan import plan
-from tests.screens.seed import HOME, PAYMENTS, XVDA, arm
+from tests.screens.seed import HOME, PAYMENTS, WEB, XVDA, arm
 
 TARGET = f"aws:{PAYMENTS}:{XVDA}"
 
@@ -232,6 +234,82 @@ async def test_a_window_that_ended_on_the_way_leaves_plan_and_reason(desk: OpenD
         await d.sees("the case is read-only", "open a write window", "ec2:CopySnapshot")
         assert isinstance(d.app.screen, PlanScreen) and not approve(d).disabled
         assert d.app.screen.query_one("#reason", Input).value == "SEC-981"
+
+
+async def test_the_question_says_what_is_paid_where_that_is_known(desk: OpenDesk) -> None:
+    def unpriced(params: dict[str, Any]) -> Any:
+        made = plan()
+        estimate = msgspec.structs.replace(made.estimate, cost=None)
+        return {"plan": msgspec.to_builtins(msgspec.structs.replace(made, estimate=estimate)), "digest": "aa"}
+
+    async with desk(size=(80, 40)) as d:
+        await open_plan(d)
+        await d.press("right", "enter")
+        await d.sees("cost: at most $0.05 to read · $0.02 for copies on the way", "list prices of us-east-1")
+        await d.press("escape")
+        d.commands.answers["plan"] = unpriced
+        await d.press("R", "right", "enter")
+        await d.sees("Type DESTROY")
+        assert "cost:" not in d.text
+
+
+@pytest.mark.parametrize("size", [(60, 15), (80, 24), (132, 40)])
+async def test_after_the_reason_it_is_said_what_enter_does(desk: OpenDesk, size: tuple[int, int]) -> None:
+    async with desk(size=size) as d:
+        await open_plan(d)
+        await d.press("m")
+        await d.type("SEC-981")
+        assert "Enter leaves" not in d.text
+        await d.press("enter")
+        await d.sees("Enter leaves, the reason is kept · → then Enter approves")
+        await d.press("right")
+        await d.sees("Enter asks for the word DESTROY · → back to Cancel")
+        await d.press("m")
+        await d.sees("Reason for custody (m)")
+
+
+async def test_what_enter_does_names_the_key_that_is_in_force_and_no_approval_that_is_not(desk: OpenDesk) -> None:
+    async with desk(registry=Registry(COMMANDS, {"plan.choose": "f7"})) as d:
+        await open_plan(d, armed=False)
+        await d.press("m")
+        await d.type("SEC-981")
+        await d.press("enter")
+        await d.sees("Enter leaves, the reason is kept")
+        assert "then Enter approves" not in d.text
+        arm(d.model)
+        await d.sees("F7 then Enter approves")
+        await d.press("r", "f7")  # a direct plan asks for no word
+        await d.sees("Enter approves · F7 back to Cancel")
+
+
+async def test_a_reason_that_was_typed_is_there_when_the_plan_is_opened_again(desk: OpenDesk) -> None:
+    def reason() -> str:
+        return d.app.screen.query_one("#reason", Input).value
+
+    async with desk() as d:
+        await open_plan(d)
+        await d.press("m")
+        await d.type("SEC-981, owner agreed")
+        await d.press("enter", "enter")  # on Cancel
+        assert isinstance(d.app.screen, WorkbenchScreen) and d.commands.called("acquire") == []
+        d.put_cursor_on(WEB)
+        await d.press("a")
+        assert d.screen_name == "PlanScreen" and reason() == ""  # it was of the disk
+        await d.press("escape")
+        d.put_cursor_on(XVDA)
+        await d.press("a")
+        assert reason() == "SEC-981, owner agreed"
+        await d.sees("Enter leaves, the reason is kept")
+        await d.press("right", "enter")
+        await d.type_word("DESTROY")
+        assert [call["reason"] for call in d.commands.called("acquire")] == ["SEC-981, owner agreed"]
+        await d.sees("A-0009 is queued")
+        await d.press("2")
+        await d.until(lambda: d.app.workbench.resources.rows.has_focus)
+        d.put_cursor_on(XVDA)
+        await d.press("a")
+        await d.until(lambda: d.screen_name == "PlanScreen")
+        assert reason() == ""  # it was given
 
 
 async def test_what_the_plan_did_not_make_is_destroyed_for_a_reason_only(desk: OpenDesk) -> None:

@@ -90,6 +90,21 @@ async def test_the_last_answer_is_shown_again_while_the_log_stays_as_it_was(desk
         assert len(d.commands.called("verify")) == 2
 
 
+async def test_what_the_verification_wrote_itself_is_nothing_that_it_missed(desk: OpenDesk) -> None:
+    async with desk(commands=ScriptedCommands(verify=VERIFIED | {"recorded": 4})) as d:
+        await d.press("4", "v")
+        await d.sees("everything promised is proven")
+        grow(d, 215, 218)
+        await d.until(lambda: d.app.snapshot.custody.lines == 218)
+        await d.press("escape", "v")
+        await d.sees("everything promised is proven")
+        assert len(d.commands.called("verify")) == 1
+        grow(d, 219, 219)
+        await d.sees("The log has 1 line more by now: this says nothing of what came since.")
+        await d.press("escape", "v")
+        assert len(d.commands.called("verify")) == 2
+
+
 async def test_an_answer_that_came_while_nobody_looked_is_kept_for_them(desk: OpenDesk) -> None:
     commands = Slow()
     async with desk(commands=commands) as d:
