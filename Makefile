@@ -37,7 +37,7 @@ $(JUDGE): tests/policies/package-lock.json
 	else echo "there is no npm: the second judge of policies is not installed, and its tests are skipped"; fi
 
 test: venv $(JUDGE)  ## the suite
-	@$(BIN)/python -m pytest -n 3 --dist loadscope --no-loadscope-reorder
+	@$(BIN)/python -m pytest -n 4 --dist loadscope --no-loadscope-reorder
 
 test-slow: venv $(JUDGE)  ## the long matrices
 	@$(BIN)/python -m pytest -n 2 --dist loadscope --no-loadscope-reorder -m slow
